@@ -1,0 +1,1 @@
+"""Assignments, questions, criteria."""

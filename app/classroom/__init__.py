@@ -1,0 +1,1 @@
+"""Kiosk pairing and live boards."""

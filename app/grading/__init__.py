@@ -1,0 +1,1 @@
+"""The engine. Imports no aiohttp, Redis or SQLAlchemy; runs in a plain script."""

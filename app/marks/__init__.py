@@ -1,0 +1,1 @@
+"""Runs, marks, evidence, history."""

@@ -1,0 +1,1 @@
+"""Uploads, papers, answers."""
