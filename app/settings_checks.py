@@ -1,0 +1,187 @@
+"""How the values of settings are read and refused: the checks behind the fields of `app.settings`.
+
+A check raises `BadValueError` with a sentence for the person who wrote the value; `{name}` in it is the
+variable's name and is filled in by `problem`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+from pydantic_core import ErrorDetails
+
+from app.i18n import DEFAULT_LANGUAGE, LANGUAGES, N_, Text
+
+# Endpoints that speak OpenAI's chat protocol, by name in LLM_PROVIDER: each as its provider documents it.
+PROVIDERS: Mapping[str, str] = {
+    "openrouter": "https://openrouter.ai/api/v1",
+    "openai": "https://api.openai.com/v1",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta/openai",
+    "deepseek": "https://api.deepseek.com/v1",
+    "qwen": "https://dashscope.aliyuncs.com/compatible-mode/v1",
+    "ollama": "http://127.0.0.1:11434/v1",
+    "vllm": "http://127.0.0.1:8000/v1",
+}
+
+
+class BadValueError(ValueError):
+    """A check's refusal: the English sentence and the values for its {named} places."""
+
+    def __init__(self, message: str, **values: Any) -> None:
+        self.message, self.values = message, values
+        super().__init__(message)
+
+
+def words(value: object) -> object:
+    """A comma-separated string as a tuple of its parts; anything else as it is."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def lower(value: object) -> object:
+    """A string without spaces around it, in small letters; anything else as it is."""
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def upper(value: object) -> object:
+    """A string without spaces around it, in capitals; anything else as it is."""
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def suffixes(values: tuple[str, ...]) -> tuple[str, ...]:
+    """File name endings, in small letters and with their dot."""
+    return tuple(value.lower() if value.startswith(".") else "." + value.lower() for value in values)
+
+
+def language(value: object) -> object:
+    """The first language of a gettext list (`zh_CN:zh:en`) that Zhupi speaks, else English.
+
+    Desktops export LANGUAGE for their own use, so one that Zhupi does not speak is no mistake.
+    """
+    if not isinstance(value, str):
+        return value
+    for part in value.split(":"):
+        code = re.split(r"[_.@-]", part.strip().lower())[0]
+        if code in LANGUAGES:
+            return code
+    return DEFAULT_LANGUAGE
+
+
+def database_type(value: object) -> object:
+    """`postgresql`, also spelt `postgres`; other databases are refused with what serves instead."""
+    if lower(value) in ("postgresql", "postgres"):
+        return "postgresql"
+    message = N_(
+        "{name}={value} is not served: Zhupi keeps its data in PostgreSQL. "
+        "Leave DATABASE_URL empty and it runs its own, or set DATABASE_URL=postgresql://user:password@host/database."
+    )
+    raise BadValueError(message, value=str(value))
+
+
+def postgres_url(value: SecretStr) -> SecretStr:
+    """A PostgreSQL server's URL, its scheme spelt `postgresql`. Empty stays empty."""
+    url = value.get_secret_value().strip()
+    if not url:
+        return SecretStr("")
+    scheme, found, rest = url.partition("://")
+    if (
+        not found
+        or scheme.split("+")[0] not in ("postgresql", "postgres")
+        or not _well_formed("postgresql://" + rest)
+    ):
+        message = N_("{name} must be an address such as postgresql://user:password@host:5432/database.")
+        raise BadValueError(message)
+    return SecretStr("postgresql://" + rest)
+
+
+def redis_url(value: SecretStr) -> SecretStr:
+    """A URL that names a Redis or Valkey server. Empty stays empty."""
+    url = value.get_secret_value().strip()
+    if url and (url.partition("://")[0] not in ("redis", "rediss", "unix") or not _well_formed(url)):
+        message = N_("{name} must be an address such as redis://host:6379/0 or unix:///path/to/valkey.sock.")
+        raise BadValueError(message)
+    return SecretStr(url)
+
+
+def _well_formed(url: str) -> bool:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        return False
+    return True
+
+
+def provider(value: object) -> object:
+    """A name of PROVIDERS, or `custom`."""
+    if lower(value) in (*PROVIDERS, "custom"):
+        return lower(value)
+    message = N_(
+        "{name}={value} is not known; known are {known}. For any other, say custom and set LLM_BASE_URL."
+    )
+    raise BadValueError(message, value=str(value), known=", ".join(PROVIDERS))
+
+
+def http_url(value: str) -> str:
+    """An http(s) address without a slash at its end. Empty stays empty."""
+    url = value.strip().rstrip("/")
+    if url and (
+        not _well_formed(url) or urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc
+    ):
+        message = N_("{name}={value} must be an address that starts with http:// or https://.")
+        raise BadValueError(message, value=value)
+    return url
+
+
+def origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Origins: scheme, host and port, no path."""
+    for value in values:
+        if not re.fullmatch(r"https?://[^/?#\s]+", value):
+            message = N_(
+                "{name}: {value} is not an origin such as https://grades.example.com (no path behind it)."
+            )
+            raise BadValueError(message, value=value)
+    return tuple(value.lower() for value in values)
+
+
+def hosts(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Host names, `*.name`, `*`, or IP addresses (IPv6 also in brackets), in small letters."""
+    for value in values:
+        if not re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+", value):
+            message = N_("{name}: {value} is not a host name such as grades.example.com or *.example.com.")
+            raise BadValueError(message, value=value)
+    return tuple(value.lower().strip("[]") for value in values)
+
+
+# pydantic's own refusals, by their documented type names.
+_MESSAGES: Mapping[str, str] = {
+    "int_parsing": N_("{name}={value} is not a whole number."),
+    "float_parsing": N_("{name}={value} is not a number."),
+    "bool_parsing": N_("{name}={value} is neither true nor false."),
+    "greater_than": N_("{name}={value} is too small: it must be more than {gt}."),
+    "greater_than_equal": N_("{name}={value} is too small: the least is {ge}."),
+    "less_than_equal": N_("{name}={value} is too large: the most is {le}."),
+    "enum": N_("{name}={value} is none of {expected}."),
+    "literal_error": N_("{name}={value} is none of {expected}."),
+}
+
+
+def problem(item: ErrorDetails, value: str) -> Text:
+    """pydantic's error as a sentence that names the variable. `value` is what was given, masked if secret."""
+    name = str(item["loc"][0]).upper() if item["loc"] else ""
+    facts: dict[str, Any] = {"name": name, "value": value}
+    context = item.get("ctx", {})
+    bad = context.get("error")
+    if isinstance(bad, BadValueError):
+        return Text(bad.message, facts | bad.values)
+    if "expected" in context:  # "'a', 'b' or 'c'" in English: keep the names only
+        facts["expected"] = ", ".join(re.findall(r"'([^']*)'", str(context["expected"])))
+    facts |= {key: context[key] for key in ("gt", "ge", "le") if key in context}
+    message = _MESSAGES.get(item["type"])
+    if message is None:
+        return Text("{name}={value} cannot be used: {why}", facts | {"why": item["msg"]})
+    return Text(message, facts)
