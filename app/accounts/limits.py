@@ -1,0 +1,37 @@
+"""How often signing in may fail: per account and per address, counted in Redis."""
+
+from __future__ import annotations
+
+import hashlib
+
+from redis.asyncio import Redis
+
+WINDOW_SECONDS = 15 * 60
+PER_ACCOUNT = 10
+PER_ADDRESS = 50
+
+
+def _keys(username: str, address: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    # Hashed: the keys hold neither names nor addresses, and a long name makes no long key.
+    account = hashlib.sha256(username.encode()).hexdigest()[:32]
+    place = hashlib.sha256(address.encode()).hexdigest()[:32]
+    return (f"signin:account:{account}", PER_ACCOUNT), (f"signin:address:{place}", PER_ADDRESS)
+
+
+async def allowed(redis: Redis, username: str, address: str) -> bool:
+    """Whether another try may be made; counts it as a failure until `forget` says otherwise."""
+    verdicts = []
+    for key, most in _keys(username, address):
+        pipeline = redis.pipeline()
+        pipeline.incr(key)
+        pipeline.expire(key, WINDOW_SECONDS, nx=True)
+        count, _ = await pipeline.execute()
+        verdicts.append(count <= most)
+    return all(verdicts)
+
+
+async def forget(redis: Redis, username: str, address: str) -> None:
+    """A sign-in succeeded: the account starts anew, the address gets this try back."""
+    (account, _), (place, _) = _keys(username, address)
+    await redis.delete(account)
+    await redis.decr(place)

@@ -1,0 +1,42 @@
+"""Between the scheme's values (app.scheme.types) and the rows that keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.assignments import models
+from app.scheme.types import Criterion, Kind, Question, Scheme
+
+
+def to_value(row: models.Question) -> Question:
+    """A stored question as the scheme's value."""
+    return Question(
+        label=row.label,
+        kind=Kind(row.kind),
+        prompt=row.prompt,
+        points=row.points,
+        references=tuple(row.references),
+        criteria=tuple(Criterion(entry["text"], float(entry["points"])) for entry in row.criteria),
+        tolerance=row.tolerance,
+        relative=row.relative,
+        unit=row.unit,
+    )
+
+
+def to_scheme(title: str, rows: Sequence[models.Question]) -> Scheme:
+    """An assignment's stored questions as a scheme."""
+    return Scheme(title, tuple(to_value(row) for row in rows))
+
+
+def fill(row: models.Question, question: Question, position: int) -> None:
+    """Write a question's value into its row."""
+    row.position = position
+    row.label = question.label
+    row.kind = question.kind.value
+    row.prompt = question.prompt
+    row.points = question.points
+    row.references = list(question.references)
+    row.criteria = [{"text": c.text, "points": c.points} for c in question.criteria]
+    row.tolerance = question.tolerance
+    row.relative = question.relative
+    row.unit = question.unit

@@ -1,0 +1,86 @@
+"""create_app(settings): the one place where the parts meet, and gunicorn's factory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import redis.asyncio as redis
+from aiohttp import web
+
+from app import keys
+from app.db import Database
+from app.events.bus import Bus
+from app.settings import Settings, load_settings
+from app.storage import Storage
+from app.web import pages, routes
+from app.web.middleware import install
+
+
+# The largest form that is read into memory: a pasted marking scheme. Files stream, counted by their own handler.
+MAX_FORM_BYTES = 4 * 2**20
+
+
+def create_app(settings: Settings, *, grading: bool = True) -> web.Application:
+    """The whole server as one application; nothing is connected before it starts.
+
+    `grading` False leaves the grading to other processes (`zhupi worker`).
+    """
+    app = web.Application(client_max_size=MAX_FORM_BYTES)
+    app[keys.SETTINGS] = settings
+    app[keys.REDIS] = redis.Redis.from_url(
+        settings.redis_url.get_secret_value(), socket_timeout=5, socket_connect_timeout=5
+    )
+    app[keys.BUS] = Bus(settings.redis_url.get_secret_value())
+    app[keys.STORAGE] = Storage(settings.uploads, settings.var_dir / "spool")
+    # In this order they start, in the reverse order they end.
+    app.cleanup_ctx.append(database)
+    app.cleanup_ctx.append(sessions_and_limits)
+    app.cleanup_ctx.append(bus)
+    if grading:
+        app.cleanup_ctx.append(worker)
+    pages.setup(app)
+    install(app)
+    routes.add(app)
+    return app
+
+
+async def database(app: web.Application) -> AsyncIterator[None]:
+    """One engine a process, made after the fork."""
+    app[keys.DATABASE] = Database(app[keys.SETTINGS].sqlalchemy_url)
+    yield
+    await app[keys.DATABASE].close()
+
+
+async def sessions_and_limits(app: web.Application) -> AsyncIterator[None]:
+    """Redis for sessions, sign-in limits and the cache."""
+    yield
+    await app[keys.REDIS].aclose()
+
+
+async def bus(app: web.Application) -> AsyncIterator[None]:
+    """The process's hub: one reading loop on Redis Streams for all open pages."""
+    await app[keys.BUS].start()
+    # Open streams hold SIGTERM until the graceful timeout; ending them first lets clients reconnect elsewhere.
+    app.on_shutdown.append(_end_streams)
+    yield
+    await app[keys.BUS].close()
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[keys.BUS].end_streams()
+
+
+async def worker(app: web.Application) -> AsyncIterator[None]:
+    """Grading inside the server's own loop."""
+    # LangGraph and the graders are loaded by the processes that grade.
+    from app.worker import Worker
+
+    grading = Worker(app[keys.SETTINGS], app[keys.DATABASE], app[keys.BUS], app[keys.STORAGE])
+    await grading.start()
+    yield
+    await grading.stop()
+
+
+async def create() -> web.AppRunner:
+    """Gunicorn's factory. The runner cancels a handler when its client leaves, which a plain app does not."""
+    return web.AppRunner(create_app(load_settings()), handler_cancellation=True, access_log=None)

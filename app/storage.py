@@ -1,0 +1,106 @@
+"""Where uploaded files lie: a local folder or S3, through one API (obstore). Files are named by content hash."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from app.i18n import N_, ProblemError
+
+
+class TooLargeError(ProblemError):
+    """An upload passed the size limit while it streamed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file in storage: its key, its SHA-256 in hex, its size in bytes."""
+
+    key: str
+    sha256: str
+    size: int
+
+
+class Storage:
+    """Keeps files by content: storing the same bytes twice keeps one object.
+
+    `location` is a folder or an s3:// URL. An upload is first spooled to `spool`, a private local folder, so that a
+    broken upload leaves nothing in storage.
+    """
+
+    def __init__(self, location: str, spool: Path) -> None:
+        self._store: ObjectStore
+        if "://" in location:
+            self._store = from_url(location)
+        else:
+            Path(location).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._store = LocalStore(prefix=location)
+        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.spool = spool
+
+    async def receive(self, chunks: AsyncIterator[bytes], limit: int) -> tuple[Path, str, int]:
+        """Spool a stream of bytes; returns (path, sha256, size). Raises TooLargeError past `limit` bytes.
+
+        The caller owns the file: `keep` moves it into storage, `drop` removes it.
+        """
+        handle, name = tempfile.mkstemp(dir=self.spool)
+        path, digest, size = Path(name), hashlib.sha256(), 0
+        try:
+            with os.fdopen(handle, "wb") as file:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    if size > limit:
+                        raise TooLargeError(
+                            N_("The file is larger than {limit} MB. Make it smaller or split it, then try again."),
+                            limit=round(limit / 2**20, 1),
+                        )
+                    digest.update(chunk)
+                    # Disk writes can stall for long on a full or slow disk; the loop must not.
+                    await asyncio.to_thread(file.write, chunk)
+        except BaseException:
+            self.drop(path)
+            raise
+        return path, digest.hexdigest(), size
+
+    async def keep(self, path: Path, sha256: str) -> Stored:
+        """Store a spooled file under its content hash and remove it from the spool."""
+        key = f"{sha256[:2]}/{sha256}"
+        size = await asyncio.to_thread(lambda: path.stat().st_size)
+        await obstore.put_async(self._store, key, path)
+        self.drop(path)
+        return Stored(key, sha256, size)
+
+    @asynccontextmanager
+    async def local(self, key: str) -> AsyncIterator[Path]:
+        """A stored file as a local path for the time of the block; raises FileNotFoundError when it is gone."""
+        handle, name = tempfile.mkstemp(dir=self.spool)
+        path = Path(name)
+        try:
+            result = await obstore.get_async(self._store, key)
+            with os.fdopen(handle, "wb") as file:
+                async for chunk in result.stream():
+                    await asyncio.to_thread(file.write, bytes(chunk))
+            yield path
+        finally:
+            self.drop(path)
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes of a stored file, in pieces."""
+        result = await obstore.get_async(self._store, key)
+        async for chunk in result.stream():
+            yield bytes(chunk)
+
+    @staticmethod
+    def drop(path: Path) -> None:
+        """Remove a spooled file; a missing one is fine."""
+        with suppress(FileNotFoundError):
+            path.unlink()

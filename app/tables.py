@@ -1,0 +1,12 @@
+"""Every table, imported once, for migrations and for resolving foreign keys."""
+
+from app.accounts import models as accounts
+from app.assignments import models as assignments
+from app.classes import models as classes
+from app.db import Base
+from app.marks import models as marks
+from app.papers import models as papers
+
+metadata = Base.metadata
+
+__all__ = ["accounts", "assignments", "classes", "marks", "metadata", "papers"]

@@ -1,0 +1,90 @@
+"""Turns what goes wrong into a page or a partial in the user's language. One shape for all errors."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import sqlalchemy.exc
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from redis.exceptions import RedisError
+
+from app.i18n import N_, ProblemError, Text
+from app.web.pages import is_partial, render
+
+log = structlog.get_logger(__name__)
+
+TITLES = {
+    400: N_("That request could not be understood."),
+    403: N_("You may not do that."),
+    404: N_("There is nothing here, or it is not yours."),
+    405: N_("That cannot be done here."),
+    409: N_("Somebody else changed this meanwhile."),
+    413: N_("That is too large."),
+    421: N_("This address is not served here."),
+    422: N_("Something needs to be mended."),
+    429: N_("Too many tries. Wait a little, then try again."),
+    500: N_("Something went wrong on our side. Nothing you entered was half-saved; please try again."),
+    503: N_("The database or Redis is not answering. Your data is safe; try again in a moment."),
+}
+AWAY = (
+    sqlalchemy.exc.OperationalError,
+    sqlalchemy.exc.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    RedisError,
+    ConnectionError,
+    TimeoutError,
+)
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer errors; redirects and streams pass."""
+    try:
+        return await handler(request)
+    except ProblemError as problem:
+        return await problem_response(request, getattr(problem, "status", 422), problem.text)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        response = await problem_response(request, error.status, None)
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        if _is_away(error):
+            log.warning("service away", request=request.get("id"), path=request.path, error=type(error).__name__)
+            response = await problem_response(request, 503, None)
+            response.headers["Retry-After"] = "5"
+            return response
+        log.exception("request failed", request=request.get("id"), path=request.path)
+        return await problem_response(request, 500, None)
+
+
+def _is_away(error: Exception) -> bool:
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        original = getattr(error.orig, "__cause__", None) or error.orig
+        return error.connection_invalidated or isinstance(original, AWAY)
+    return isinstance(error, AWAY)
+
+
+async def problem_response(request: web.Request, status: int, text: Text | None) -> web.Response:
+    """The error page, or for htmx a sentence swapped into the page's place for problems (#problems)."""
+    title = Text(TITLES.get(status, TITLES[400 if status < 500 else 500]))
+    context = {"status": status, "title": title, "text": text, "request_id": request.get("id")}
+    if is_partial(request):
+        response = await _render(request, "partials/problem.html", context, status)
+        response.headers["HX-Retarget"] = "#problems"
+        response.headers["HX-Reswap"] = "innerHTML"
+        return response
+    return await _render(request, "pages/problem.html", context, status)
+
+
+async def _render(request: web.Request, template: str, context: dict[str, object], status: int) -> web.Response:
+    request["plain"] = True
+    return await render(request, template, context, status=status)

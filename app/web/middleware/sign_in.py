@@ -1,0 +1,85 @@
+"""Every page is for signed-in users, unless its handler is marked `public`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from aiohttp_session import Session, get_session
+
+from app.accounts import store
+from app.accounts.models import User
+from app.i18n import LANGUAGES, language_of_request
+from app.keys import DATABASE, SETTINGS
+from app.web.pages import is_partial, url
+
+F = TypeVar("F", bound=Callable[..., object])
+# A session is written back at most this often only to move its idle limit.
+TOUCH_SECONDS = 60
+
+
+def public(handler: F) -> F:
+    """Mark a handler as open to anybody."""
+    handler.public = True  # type: ignore[attr-defined]  # a mark on the function itself, read below
+    return handler
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Load the user; send others to the sign-in page."""
+    target = request.match_info.handler
+    # Static files come through a handler of aiohttp's own.
+    is_public = getattr(target, "public", False) or request.path.startswith("/static/")
+    if is_public and request.path.startswith(("/static/", "/health")):
+        return await handler(request)
+    user = await current(request)
+    if user is None:
+        if is_public or request.match_info.http_exception is not None:
+            return await handler(request)
+        return _ask_to_sign_in(request)
+    request["user"] = user
+    if user.language in LANGUAGES:
+        language_of_request.set(user.language)
+    return await handler(request)
+
+
+async def current(request: web.Request) -> User | None:
+    """The signed-in user of a request, if the session is still good."""
+    session = await get_session(request)
+    user_id = session.get("user_id")
+    if user_id is None:
+        return None
+    limit = request.app[SETTINGS].session_hours * 3600
+    if time.time() - session.get("signed_in_at", 0) > limit:
+        session.invalidate()
+        return None
+    async with request.app[DATABASE].begin() as db:
+        user = await store.by_id(db, user_id)
+    if user is None or user.disabled_at or user.session_epoch != session.get("epoch"):
+        session.invalidate()
+        return None
+    _touch(session)
+    return user
+
+
+def _touch(session: Session) -> None:
+    if time.time() - session.get("seen_at", 0) > TOUCH_SECONDS:
+        session["seen_at"] = int(time.time())
+
+
+def _ask_to_sign_in(request: web.Request) -> web.Response:
+    location = url(request, "signin")
+    if request.method == "GET" and request.path != "/":
+        location += "?" + str(request.rel_url.with_path("/").with_query(next=str(request.rel_url)).query_string)
+    if is_partial(request):
+        return web.Response(status=401, headers={"HX-Redirect": url(request, "signin")})
+    return web.Response(status=303, headers={"Location": location})
+
+
+def user_of(request: web.Request) -> User:
+    """The signed-in user; only for handlers that are not public."""
+    user: User = request["user"]
+    return user

@@ -1,0 +1,122 @@
+"""Sign in, sign out, and the language switch."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp_session import get_session, new_session
+
+from app.accounts import limits, service
+from app.accounts.models import User
+from app.i18n import LANGUAGES, N_, Text
+from app.keys import DATABASE, REDIS, SETTINGS
+from app.web.forms import form_of, text_of
+from app.web.middleware.language import COOKIE
+from app.web.middleware.sign_in import current, public
+from app.web.pages import go, render, url
+
+
+def safe_next(value: str) -> str:
+    """A path of ours to go to after signing in; anything else is the start page."""
+    parts = urlsplit(value)
+    if parts.scheme or parts.netloc or not value.startswith("/") or value.startswith(("//", "/\\")):
+        return "/"
+    return value
+
+
+@public
+async def show(request: web.Request) -> web.StreamResponse:
+    """The sign-in page."""
+    if await current(request):
+        return go(request, "home")
+    return await render(request, "pages/sign_in.html", {"next": request.query.get("next", ""), "problem": None})
+
+
+@public
+async def submit(request: web.Request) -> web.StreamResponse:
+    """Check name and password; a new session id for every sign-in."""
+    form = await form_of(request)
+    username, password = service.normal(text_of(form, "username", 200)), text_of(form, "password", 1000)
+    address = request.remote or ""
+    after = text_of(form, "next", 2000)
+    if not await limits.allowed(request.app[REDIS], username, address):
+        problem = Text(N_("Too many failed tries. Wait {minutes} minutes, then try again."), {"minutes": 15})
+        return await _again(request, after, problem, 429)
+    async with request.app[DATABASE].begin() as db:
+        user = await service.sign_in(db, username, password)
+    if user is None:
+        return await _again(request, after, Text(N_("The user name or the password is wrong.")), 422)
+    await limits.forget(request.app[REDIS], username, address)
+    await begin_session(request, user)
+    return web.Response(status=303, headers={"Location": safe_next(after)})
+
+
+async def begin_session(request: web.Request, user: User) -> None:
+    """A fresh session for a user; the old id is worth nothing afterwards."""
+    old = await get_session(request)
+    if not old.new:
+        await request.app[REDIS].delete(f"zhupi_{old.identity}")
+    session = await new_session(request)
+    now = int(time.time())
+    session.update(user_id=user.id, epoch=user.session_epoch, signed_in_at=now, seen_at=now)
+
+
+async def _again(request: web.Request, after: str, problem: Text, status: int) -> web.Response:
+    return await render(request, "pages/sign_in.html", {"next": after, "problem": problem}, status=status)
+
+
+async def sign_out(request: web.Request) -> web.StreamResponse:
+    """End this session."""
+    session = await get_session(request)
+    if session.identity:
+        await request.app[REDIS].delete(f"zhupi_{session.identity}")
+    session.invalidate()
+    return go(request, "signin")
+
+
+@public
+async def set_language(request: web.Request) -> web.StreamResponse:
+    """Remember a language: on the account when signed in, in a cookie always."""
+    form = await form_of(request)
+    language = text_of(form, "language", 10)
+    if language not in LANGUAGES:
+        raise web.HTTPBadRequest
+    user = await current(request)
+    if user is not None:
+        async with request.app[DATABASE].begin() as db:
+            stored = await db.get(User, user.id)
+            assert stored is not None
+            stored.language = language
+    response = web.Response(status=303, headers={"Location": safe_next(text_of(form, "next", 2000) or "/")})
+    response.set_cookie(
+        COOKIE, language, max_age=365 * 86400, httponly=True, samesite="Lax",
+        secure=request.app[SETTINGS].production,
+    )
+    return response
+
+
+@public
+async def setup_page(request: web.Request) -> web.StreamResponse:
+    """The one-time page that makes the first admin."""
+    token = request.match_info["token"]
+    async with request.app[DATABASE].begin() as db:
+        if not await service.setup_is_open(db, token):
+            raise service.SetupError(
+                N_("This set-up link was used already or has expired. Restart the server for a new one.")
+            )
+    return await render(request, "pages/set_up.html", {"token": token})
+
+
+@public
+async def set_up(request: web.Request) -> web.StreamResponse:
+    """Make the first admin and sign them in."""
+    form = await form_of(request)
+    async with request.app[DATABASE].begin() as db:
+        user = await service.set_up(
+            db, request.match_info["token"], text_of(form, "username", 200), text_of(form, "name", 200),
+            text_of(form, "password", 1000),
+        )
+    await begin_session(request, user)
+    return web.Response(status=303, headers={"Location": url(request, "home")})
