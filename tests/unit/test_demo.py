@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from docx import Document
@@ -244,6 +245,18 @@ class TestBuilt:
 
     def test_building_twice_gives_the_same_bytes(self, source: Path) -> None:
         assert build.built(source) == build.built(source)
+
+    def test_paper_holds_no_date_of_its_building(self, source: Path) -> None:
+        paper = build.paper_of(source)
+        if paper.suffix == ".pdf":
+            made = PdfReader(paper).metadata
+            assert made is not None and made.creation_date is not None and made.creation_date.year == 2000
+            return
+        with ZipFile(paper) as archive:
+            assert {member.date_time for member in archive.infolist()} == {build.ARCHIVE_DATE}
+        properties = Document(str(paper)).core_properties
+        assert properties.created is not None and properties.created.replace(tzinfo=None) == build.WRITTEN
+        assert properties.modified == properties.created and not properties.author
 
 
 def test_docx_papers_hold_tables_and_headings() -> None:
