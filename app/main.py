@@ -15,7 +15,6 @@ from app.storage import Storage
 from app.web import pages, routes
 from app.web.middleware import install
 
-
 # The largest form that is read into memory: a pasted marking scheme. Files stream, counted by their own handler.
 MAX_FORM_BYTES = 4 * 2**20
 

@@ -60,7 +60,9 @@ class Storage:
                     size += len(chunk)
                     if size > limit:
                         raise TooLargeError(
-                            N_("The file is larger than {limit} MB. Make it smaller or split it, then try again."),
+                            N_(
+                                "The file is larger than {limit} MB. Make it smaller or split it, then try again."
+                            ),
                             limit=round(limit / 2**20, 1),
                         )
                     digest.update(chunk)

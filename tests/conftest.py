@@ -60,7 +60,9 @@ async def settings(base_settings: Settings, tmp_path: Path) -> Settings:
     names = ", ".join(f'"{name}"' for name in metadata.tables)
     async with database.begin() as db:
         await db.execute(text(f"truncate {names} restart identity cascade"))
-        await db.execute(text("truncate pgqueuer, pgqueuer_log, checkpoints, checkpoint_writes, checkpoint_blobs"))
+        await db.execute(
+            text("truncate pgqueuer, pgqueuer_log, checkpoints, checkpoint_writes, checkpoint_blobs")
+        )
     await database.close()
     store = redis.Redis.from_url(base_settings.redis_url.get_secret_value())
     await store.flushall()

@@ -50,7 +50,10 @@ async def student(db: AsyncSession, klass: Class, name: str, number: str | None 
 async def assignment(db: AsyncSession, klass: Class, scheme: Scheme, title: str = "Heat") -> Assignment:
     """An assignment with a scheme's questions."""
     made = Assignment(
-        class_id=klass.id, title=title, feedback_language="en", grade_lines={"A": 85, "B": 70, "C": 60, "D": 50}
+        class_id=klass.id,
+        title=title,
+        feedback_language="en",
+        grade_lines={"A": 85, "B": 70, "C": 60, "D": 50},
     )
     db.add(made)
     await db.flush()

@@ -97,8 +97,12 @@ async def setup_is_open(session: AsyncSession, token: str) -> bool:
 async def set_up(session: AsyncSession, token: str, username: str, name: str, password: str) -> User:
     """Make the first admin with a one-time link. Raises SetupError, UsernameError or WeakPasswordError."""
     if not await setup_is_open(session, token):
-        raise SetupError(N_("This set-up link was used already or has expired. Restart the server for a new one."))
+        raise SetupError(
+            N_("This set-up link was used already or has expired. Restart the server for a new one.")
+        )
     user = await create(session, username, name, password, Role.ADMIN)
     if not await store.claim_setup_token(session, _hash(token), datetime.now(UTC)):
-        raise SetupError(N_("This set-up link was used already or has expired. Restart the server for a new one."))
+        raise SetupError(
+            N_("This set-up link was used already or has expired. Restart the server for a new one.")
+        )
     return user

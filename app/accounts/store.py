@@ -41,7 +41,7 @@ async def any_user(session: AsyncSession) -> bool:
 
 async def claim_setup_token(session: AsyncSession, token_hash: str, now: datetime) -> bool:
     """Use a set-up token: True for exactly one caller, while it is neither used nor expired."""
-    claimed = await session.execute(
+    claimed = await session.scalar(
         update(SetupToken)
         .where(
             SetupToken.token_hash == token_hash,
@@ -49,8 +49,9 @@ async def claim_setup_token(session: AsyncSession, token_hash: str, now: datetim
             SetupToken.expires_at > now,
         )
         .values(used_at=now)
+        .returning(SetupToken.id)
     )
-    return claimed.rowcount == 1
+    return claimed is not None
 
 
 async def setup_token_is_good(session: AsyncSession, token_hash: str, now: datetime) -> bool:

@@ -12,6 +12,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import redis.asyncio as redis
 import structlog
@@ -87,8 +88,9 @@ class Bus:
 
     def __init__(self, url: str) -> None:
         # redis-py's default socket timeout is shorter than a blocking XREAD.
-        self._reader = redis.Redis.from_url(url, socket_timeout=None, socket_connect_timeout=5)
-        self._redis = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+        # Untyped: redis-py types every answer as bytes, str or None alike.
+        self._reader: Any = redis.Redis.from_url(url, socket_timeout=None, socket_connect_timeout=5)
+        self._redis: Any = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
         self._pages: dict[str, set[Subscription]] = {}
         self._places: dict[str, str] = {}
         self._changed = asyncio.Event()
@@ -123,7 +125,7 @@ class Bus:
         pipeline = self._redis.pipeline(transaction=False)
         for event in events:
             key = key_of(event.assignment_id)
-            pipeline.xadd(key, pack(event), maxlen=KEPT, approximate=True)  # type: ignore[arg-type]  # redis-py's field type is invariant
+            pipeline.xadd(key, pack(event), maxlen=KEPT, approximate=True)
         for assignment_id in {event.assignment_id for event in events}:
             pipeline.expire(key_of(assignment_id), EXPIRE_SECONDS)
         try:
@@ -196,7 +198,9 @@ class Bus:
             if not self._places:
                 await self._changed.wait()
                 continue
-            reading = asyncio.ensure_future(self._reader.xread(dict(self._places), block=BLOCK_MS, count=1000))  # type: ignore[arg-type]  # redis-py's key type is invariant
+            reading = asyncio.ensure_future(
+                self._reader.xread(dict(self._places), block=BLOCK_MS, count=1000)
+            )
             waking = asyncio.ensure_future(self._changed.wait())
             try:
                 await asyncio.wait({reading, waking}, return_when=asyncio.FIRST_COMPLETED)

@@ -35,9 +35,7 @@ class Paper(Created, Base):
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignments.id", ondelete="CASCADE"))
-    student_id: Mapped[int | None] = mapped_column(
-        ForeignKey("students.id", ondelete="SET NULL"), index=True
-    )
+    student_id: Mapped[int | None] = mapped_column(ForeignKey("students.id", ondelete="SET NULL"), index=True)
     uploaded_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     file_name: Mapped[str]
     size: Mapped[int]

@@ -31,7 +31,9 @@ async def show(request: web.Request) -> web.StreamResponse:
     """The sign-in page."""
     if await current(request):
         return go(request, "home")
-    return await render(request, "pages/sign_in.html", {"next": request.query.get("next", ""), "problem": None})
+    return await render(
+        request, "pages/sign_in.html", {"next": request.query.get("next", ""), "problem": None}
+    )
 
 
 @public
@@ -91,7 +93,11 @@ async def set_language(request: web.Request) -> web.StreamResponse:
             stored.language = language
     response = web.Response(status=303, headers={"Location": safe_next(text_of(form, "next", 2000) or "/")})
     response.set_cookie(
-        COOKIE, language, max_age=365 * 86400, httponly=True, samesite="Lax",
+        COOKIE,
+        language,
+        max_age=365 * 86400,
+        httponly=True,
+        samesite="Lax",
         secure=request.app[SETTINGS].production,
     )
     return response
@@ -115,7 +121,10 @@ async def set_up(request: web.Request) -> web.StreamResponse:
     form = await form_of(request)
     async with request.app[DATABASE].begin() as db:
         user = await service.set_up(
-            db, request.match_info["token"], text_of(form, "username", 200), text_of(form, "name", 200),
+            db,
+            request.match_info["token"],
+            text_of(form, "username", 200),
+            text_of(form, "name", 200),
             text_of(form, "password", 1000),
         )
     await begin_session(request, user)

@@ -58,7 +58,9 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         raise
     except Exception as error:
         if _is_away(error):
-            log.warning("service away", request=request.get("id"), path=request.path, error=type(error).__name__)
+            log.warning(
+                "service away", request=request.get("id"), path=request.path, error=type(error).__name__
+            )
             response = await problem_response(request, 503, None)
             response.headers["Retry-After"] = "5"
             return response
@@ -85,6 +87,8 @@ async def problem_response(request: web.Request, status: int, text: Text | None)
     return await _render(request, "pages/problem.html", context, status)
 
 
-async def _render(request: web.Request, template: str, context: dict[str, object], status: int) -> web.Response:
+async def _render(
+    request: web.Request, template: str, context: dict[str, object], status: int
+) -> web.Response:
     request["plain"] = True
     return await render(request, template, context, status=status)

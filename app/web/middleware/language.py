@@ -20,7 +20,9 @@ def accepted(header: str) -> str:
         except ValueError:
             weight = 0.0
         wanted.append((-weight, tag.strip().lower().split("-")[0]))
-    return next((tag for weight, tag in sorted(wanted, key=lambda w: w[0]) if tag in LANGUAGES and weight), "")
+    return next(
+        (tag for weight, tag in sorted(wanted, key=lambda w: w[0]) if tag in LANGUAGES and weight), ""
+    )
 
 
 @web.middleware

@@ -41,7 +41,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
             return await handler(request)
         return _ask_to_sign_in(request)
     request["user"] = user
-    if user.language in LANGUAGES:
+    if user.language is not None and user.language in LANGUAGES:
         language_of_request.set(user.language)
     return await handler(request)
 
@@ -73,7 +73,9 @@ def _touch(session: Session) -> None:
 def _ask_to_sign_in(request: web.Request) -> web.Response:
     location = url(request, "signin")
     if request.method == "GET" and request.path != "/":
-        location += "?" + str(request.rel_url.with_path("/").with_query(next=str(request.rel_url)).query_string)
+        location += "?" + str(
+            request.rel_url.with_path("/").with_query(next=str(request.rel_url)).query_string
+        )
     if is_partial(request):
         return web.Response(status=401, headers={"HX-Redirect": url(request, "signin")})
     return web.Response(status=303, headers={"Location": location})
