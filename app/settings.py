@@ -55,74 +55,93 @@ class Settings(BaseSettings):
     )
 
     environment: Annotated[Environment, BeforeValidator(checks.lower)] = Field(
-        Environment.DEVELOPMENT,
+        default=Environment.DEVELOPMENT,
         description="`development` or `production`, which refuses what is only convenient on a desk.",
     )
-    debug: bool = Field(False, description="Templates are read again on every request; logs say more.")
+    debug: bool = Field(
+        default=False, description="Templates are read again on every request; logs say more."
+    )
     secret_key: SecretStr = Field(
-        SecretStr(""),
+        default=SecretStr(""),
         description="Signs cookies and codes; at least 32 characters. Required in production; "
         "elsewhere one is made and kept in VAR_DIR.",
     )
-    var_dir: Path = Field(Path("var"), description="Folder for everything that this server writes.")
-    host: str = Field("127.0.0.1", description="Address that the server listens on.")
-    port: int = Field(8080, ge=1, le=65535, description="Port that the server listens on.")
-    web_concurrency: int = Field(1, ge=1, le=64, description="Processes that serve pages.")
+    var_dir: Path = Field(default=Path("var"), description="Folder for everything that this server writes.")
+    host: str = Field(default="127.0.0.1", description="Address that the server listens on.")
+    port: int = Field(default=8080, ge=1, le=65535, description="Port that the server listens on.")
+    web_concurrency: int = Field(default=1, ge=1, le=64, description="Processes that serve pages.")
     allowed_hosts: Annotated[Words, AfterValidator(checks.hosts)] = Field(
-        ("localhost", "127.0.0.1", "::1"),
+        default=("localhost", "127.0.0.1", "::1"),
         description="Host names that requests may ask for, separated by commas. "
         "`*.example.com` takes every name below it, `*` any.",
     )
     csrf_trusted_origins: Annotated[Words, AfterValidator(checks.origins)] = Field(
-        (), description="Further origins whose pages may send forms here, such as `https://*.example.com`."
+        default=(),
+        description="Further origins whose pages may send forms here, such as `https://*.example.com`.",
     )
     language: Annotated[Literal["zh", "en"], BeforeValidator(checks.language)] = Field(
-        "en",
+        default="en",
         description="Language for who has not chosen one: `zh` or `en`. "
         "A list such as `zh_CN:en` is understood; other languages read as `en`.",
     )
-    session_idle_minutes: int = Field(120, ge=1, description="A sign-in ends after so many idle minutes.")
-    session_hours: int = Field(12, ge=1, description="A sign-in ends after so many hours in any case.")
+    session_idle_minutes: int = Field(
+        default=120, ge=1, description="A sign-in ends after so many idle minutes."
+    )
+    session_hours: int = Field(
+        default=12, ge=1, description="A sign-in ends after so many hours in any case."
+    )
 
     database_type: Annotated[Literal["postgresql"], BeforeValidator(checks.database_type)] = Field(
-        "postgresql", description="Only `postgresql` is served."
+        default="postgresql", description="Only `postgresql` is served."
     )
     database_url: PostgresUrl = Field(
-        SecretStr(""), description="PostgreSQL's address. Empty: Zhupi runs its own in VAR_DIR."
+        default=SecretStr(""), description="PostgreSQL's address. Empty: Zhupi runs its own in VAR_DIR."
     )
     postgres_checkpoint_url: PostgresUrl = Field(
-        SecretStr(""), description="Database for the workflow's checkpoints. Empty: that of DATABASE_URL."
+        default=SecretStr(""),
+        description="Database for the workflow's checkpoints. Empty: that of DATABASE_URL.",
     )
     redis_url: Annotated[SecretStr, AfterValidator(checks.redis_url)] = Field(
-        SecretStr(""), description="Redis's or Valkey's address. Empty: Zhupi runs its own in VAR_DIR."
+        default=SecretStr(""),
+        description="Redis's or Valkey's address. Empty: Zhupi runs its own in VAR_DIR.",
     )
-    enable_cache: bool = Field(True, description="Answers of a model are kept and not paid for twice.")
-    cache_ttl: int = Field(3600, ge=1, description="Seconds that a cached answer is kept.")
+    enable_cache: bool = Field(
+        default=True, description="Answers of a model are kept and not paid for twice."
+    )
+    cache_ttl: int = Field(default=3600, ge=1, description="Seconds that a cached answer is kept.")
 
     llm_provider: Annotated[str, BeforeValidator(checks.provider)] = Field(
-        "openrouter",
+        default="openrouter",
         description="Whose model: " + ", ".join(f"`{name}`" for name in PROVIDERS) + ", `custom`.",
     )
     llm_base_url: Annotated[str, AfterValidator(checks.http_url)] = Field(
-        "", description="Address of an OpenAI-compatible endpoint. Empty: the provider's own."
+        default="", description="Address of an OpenAI-compatible endpoint. Empty: the provider's own."
     )
-    llm_api_key: SecretStr = Field(SecretStr(""), description="The provider's key. Empty: no model is asked.")
-    llm_model: str = Field("google/gemini-2.5-flash-lite", description="The model's name at its provider.")
-    llm_timeout: float = Field(60.0, gt=0, le=3600, description="Seconds to wait for one answer of a model.")
-    max_parallel_workers: int = Field(8, ge=1, le=256, description="Model calls at once, in each process.")
+    llm_api_key: SecretStr = Field(
+        default=SecretStr(""), description="The provider's key. Empty: no model is asked."
+    )
+    llm_model: str = Field(
+        default="google/gemini-2.5-flash-lite", description="The model's name at its provider."
+    )
+    llm_timeout: float = Field(
+        default=60.0, gt=0, le=3600, description="Seconds to wait for one answer of a model."
+    )
+    max_parallel_workers: int = Field(
+        default=8, ge=1, le=256, description="Model calls at once, in each process."
+    )
 
     upload_dir: str = Field(
-        "", description="Folder or `s3://bucket/prefix` for uploads. Empty: `uploads` in VAR_DIR."
+        default="", description="Folder or `s3://bucket/prefix` for uploads. Empty: `uploads` in VAR_DIR."
     )
-    max_file_size: int = Field(20 * MEBIBYTE, ge=1024, description="Largest upload, in bytes.")
-    max_files: int = Field(500, ge=1, le=100_000, description="Most papers in one batch.")
+    max_file_size: int = Field(default=20 * MEBIBYTE, ge=1024, description="Largest upload, in bytes.")
+    max_files: int = Field(default=500, ge=1, le=100_000, description="Most papers in one batch.")
     allowed_extensions: Annotated[Words, AfterValidator(checks.suffixes)] = Field(
-        (".txt", ".md", ".pdf", ".docx", ".zip"),
+        default=(".txt", ".md", ".pdf", ".docx", ".zip"),
         description="Endings of file names that may be uploaded, separated by commas.",
     )
 
-    log_level: Level = Field("INFO", description="Least important messages that are logged.")
-    log_file: Path | None = Field(None, description="The log is also written to this file.")
+    log_level: Level = Field(default="INFO", description="Least important messages that are logged.")
+    log_file: Path | None = Field(default=None, description="The log is also written to this file.")
 
     @classmethod
     def settings_customise_sources(
