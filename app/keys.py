@@ -1,10 +1,11 @@
-"""The keys under which the parts of the application are found."""
+"""The keys under which the parts of the application, and what is known of a request, are found."""
 
 from __future__ import annotations
 
 from aiohttp import web
 from redis.asyncio import Redis
 
+from app.accounts.models import User
 from app.db import Database
 from app.events.bus import Bus
 from app.settings import Settings
@@ -15,3 +16,8 @@ DATABASE = web.AppKey("database", Database)
 REDIS = web.AppKey("redis", Redis)
 BUS = web.AppKey("bus", Bus)
 STORAGE = web.AppKey("storage", Storage)
+
+REQUEST_ID = web.RequestKey("request_id", str)
+USER = web.RequestKey("user", User)
+# Set for a page that must not need the session: the page of an error.
+PLAIN = web.RequestKey("plain", bool)

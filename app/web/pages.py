@@ -15,6 +15,7 @@ from aiohttp_session import get_session
 
 from app import i18n
 from app.i18n import LANGUAGES, Text
+from app.keys import PLAIN, USER
 from app.web import formats
 
 APP = Path(__file__).parent.parent
@@ -65,10 +66,10 @@ def asset(path: str) -> str:
 async def _every_page(request: web.Request) -> dict[str, Any]:
     return {
         "request": request,
-        "user": request.get("user"),
+        "user": request.get(USER),
         "here": request.rel_url,
         # The page of an error must not need the services whose absence it reports.
-        "flashes": [] if request.get("plain") or is_partial(request) else await take_flashes(request),
+        "flashes": [] if request.get(PLAIN) or is_partial(request) else await take_flashes(request),
     }
 
 

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 from redis.exceptions import RedisError
 
 from app.i18n import N_, ProblemError, Text
+from app.keys import PLAIN, REQUEST_ID
 from app.web.pages import is_partial, render
 
 log = structlog.get_logger(__name__)
@@ -59,12 +60,12 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     except Exception as error:
         if _is_away(error):
             log.warning(
-                "service away", request=request.get("id"), path=request.path, error=type(error).__name__
+                "service away", request=request.get(REQUEST_ID), path=request.path, error=type(error).__name__
             )
             response = await problem_response(request, 503, None)
             response.headers["Retry-After"] = "5"
             return response
-        log.exception("request failed", request=request.get("id"), path=request.path)
+        log.exception("request failed", request=request.get(REQUEST_ID), path=request.path)
         return await problem_response(request, 500, None)
 
 
@@ -78,7 +79,7 @@ def _is_away(error: Exception) -> bool:
 async def problem_response(request: web.Request, status: int, text: Text | None) -> web.Response:
     """The error page, or for htmx a sentence swapped into the page's place for problems (#problems)."""
     title = Text(TITLES.get(status, TITLES[400 if status < 500 else 500]))
-    context = {"status": status, "title": title, "text": text, "request_id": request.get("id")}
+    context = {"status": status, "title": title, "text": text, "request_id": request.get(REQUEST_ID)}
     if is_partial(request):
         response = await _render(request, "partials/problem.html", context, status)
         response.headers["HX-Retarget"] = "#problems"
@@ -90,5 +91,5 @@ async def problem_response(request: web.Request, status: int, text: Text | None)
 async def _render(
     request: web.Request, template: str, context: dict[str, object], status: int
 ) -> web.Response:
-    request["plain"] = True
+    request[PLAIN] = True
     return await render(request, template, context, status=status)

@@ -7,6 +7,8 @@ import secrets
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from app.keys import REQUEST_ID
+
 CSP = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
@@ -24,7 +26,7 @@ HEADERS = {
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Set the headers on what comes back, also when it comes back as an exception."""
-    request["id"] = secrets.token_hex(8)
+    request[REQUEST_ID] = secrets.token_hex(8)
     try:
         response = await handler(request)
     except web.HTTPException as error:
@@ -37,7 +39,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
 
 def _stamp(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
-    response.headers["X-Request-ID"] = request["id"]
+    response.headers["X-Request-ID"] = request[REQUEST_ID]
     if request.path.startswith("/static/") and response.status == 200:
         # Addresses carry the content's hash; without it the browser asks again.
         fresh = "v" in request.query
@@ -46,4 +48,4 @@ def _stamp(request: web.Request, response: web.StreamResponse) -> None:
 
 def for_stream(request: web.Request) -> dict[str, str]:
     """The headers a handler gives a response that it prepares itself."""
-    return {**HEADERS, "X-Request-ID": request["id"]}
+    return {**HEADERS, "X-Request-ID": request[REQUEST_ID]}

@@ -13,7 +13,7 @@ from aiohttp_session import Session, get_session
 from app.accounts import store
 from app.accounts.models import User
 from app.i18n import LANGUAGES, language_of_request
-from app.keys import DATABASE, SETTINGS
+from app.keys import DATABASE, SETTINGS, USER
 from app.web.pages import is_partial, url
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -40,7 +40,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         if is_public or request.match_info.http_exception is not None:
             return await handler(request)
         return _ask_to_sign_in(request)
-    request["user"] = user
+    request[USER] = user
     if user.language is not None and user.language in LANGUAGES:
         language_of_request.set(user.language)
     return await handler(request)
@@ -83,5 +83,5 @@ def _ask_to_sign_in(request: web.Request) -> web.Response:
 
 def user_of(request: web.Request) -> User:
     """The signed-in user; only for handlers that are not public."""
-    user: User = request["user"]
+    user: User = request[USER]
     return user
