@@ -1,0 +1,31 @@
+"""How much one upload may cost to read. Every reader takes these; nothing here is a setting by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Upper bounds for reading one file or one archive.
+
+    `pages` of a PDF; `characters` of text; `seconds` of wall-clock and of processor time; `megabytes` of address
+    space of the process that reads (setrlimit RLIMIT_AS, so it includes what the interpreter itself maps);
+    `file_megabytes` on disk, and for each file that comes out of an archive; `inflated_megabytes` for everything
+    inside one archive or one Office package, counted while it is inflated; `files` in one archive or package;
+    `ratio` of inflated to packed size of one archive entry beyond which it counts as a bomb (deflate reaches 1032;
+    only asked of entries that inflate to more than 10 MB, because a short monotonous text packs very well);
+    `rows` of a class list.
+    """
+
+    pages: int = 200
+    characters: int = 2_000_000
+    seconds: float = 20.0
+    megabytes: int = 1024
+    file_megabytes: int = 64
+    inflated_megabytes: int = 512
+    files: int = 2000
+    ratio: int = 200
+    rows: int = 5000
