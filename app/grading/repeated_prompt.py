@@ -1,0 +1,60 @@
+"""The question copied or printed before its answer: where it ends, so that it is not graded as the answer."""
+
+from __future__ import annotations
+
+import re
+
+from rapidfuzz import fuzz
+
+# Shorter prompts ("Why?") may well be an answer's own first words.
+SHORTEST = 4
+# From this length on a prompt is recognised with reading errors, if it is this similar in percent.
+FUZZY_LENGTH = 12
+FUZZY_RATIO = 90.0
+_AFTER = re.compile(
+    r"[\s?!.:,;。？！：，；…_)\]]*(?:[(\[]\s*\d+(?:\.\d+)?\s*(?:分|points?|marks?|pts?)\s*[)\]])?[。.:]?",
+    re.I,
+)
+
+
+def _letters(text: str, start: int, end: int) -> tuple[str, list[int]]:
+    """Letters and digits of a stretch in lower case, and where each stands."""
+    places = [i for i in range(start, end) if text[i].isalnum()]
+    # One character a place: a few letters grow in lower case ("İ"), those keep their case.
+    lowered = [text[i].lower() for i in places]
+    return "".join(c if len(c) == 1 else text[i] for c, i in zip(lowered, places, strict=True)), places
+
+
+def prompt_end(text: str, start: int, end: int, prompt: str) -> int | None:
+    """Where a prompt repeated at `start` ends (after its punctuation and points); None when it is not there.
+
+    Both texts are compared by letters and digits only. A long prompt may differ a little (reading errors);
+    it then must end with its line.
+    """
+    wanted, _ = _letters(prompt, 0, len(prompt))
+    if len(wanted) < SHORTEST:
+        return None
+    head, places = _letters(text, start, min(end, start + 2 * len(prompt) + 80))
+    if head.startswith(wanted):
+        return _after(text, places[len(wanted) - 1] + 1, end)
+    if len(wanted) < FUZZY_LENGTH:
+        return None
+    return _fuzzy_end(text, start, end, wanted, head, places)
+
+
+def _fuzzy_end(text: str, start: int, end: int, wanted: str, head: str, places: list[int]) -> int | None:
+    best, best_end = FUZZY_RATIO, None
+    for count in range(max(1, int(0.85 * len(wanted))), min(len(head), int(1.15 * len(wanted)) + 1) + 1):
+        last = places[count - 1] + 1
+        line_ends = count == len(places) or "\n" in text[last : places[count]]
+        if not line_ends:
+            continue
+        ratio = fuzz.ratio(wanted, head[:count])
+        if ratio >= best:
+            best, best_end = ratio, _after(text, last, end)
+    return best_end
+
+
+def _after(text: str, last: int, end: int) -> int:
+    match = _AFTER.match(text, last, end)
+    return match.end() if match else last
