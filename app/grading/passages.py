@@ -1,0 +1,160 @@
+"""Which words of an answer carry which criterion, and how a question's points fall to its criteria."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from app.grading.evidence import is_copied
+from app.grading.likeness import PROMPT_WEIGHT, grams, normalise, words
+from app.grading.state import CriterionMark
+from app.scheme.types import Question
+
+MOST_CLAUSES = 120
+"""Clauses of an answer that are looked at."""
+
+LONGEST_QUOTE = 300
+"""Characters of a quote; a longer clause is cut after a whole word where it has one."""
+
+FAINTEST = 0.05
+"""Likeness below which a clause shows nothing; one shared word among many common ones stays under it."""
+
+_GRAM_WEIGHT = 0.25
+_BREAK = re.compile(r"(?<=[。！？!?；;\n，])|(?<=[.,:])(?=\s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A clause of an answer, `text[start:end]`, and its likeness 0..1 to what a criterion asks for."""
+
+    start: int
+    end: int
+    likeness: float
+
+
+def clauses(text: str) -> list[tuple[int, int]]:
+    """The (start, end) offsets of a text's clauses, without surrounding space, at most MOST_CLAUSES."""
+    spans = []
+    start = 0
+    for piece in _BREAK.split(text):
+        lead = len(piece) - len(piece.lstrip())
+        body = piece.strip()
+        if body:
+            spans.append(_trim(text, start + lead, start + lead + len(body)))
+        start += len(piece)
+        if len(spans) == MOST_CLAUSES:
+            break
+    return spans
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    if end - start <= LONGEST_QUOTE:
+        return start, end
+    cut = text.rfind(" ", start, start + LONGEST_QUOTE)
+    return start, cut if cut > start else start + LONGEST_QUOTE
+
+
+class Scent:
+    """What a question's criteria ask for, ready to be looked for in answers.
+
+    A criterion is looked for by its own words and by the reference sentences nearest to it; a criterion without words,
+    or the only one, by all references. `good` are answers that the teacher marked highly: they carry any criterion,
+    at half the strength, because which of them they meet is not known.
+    """
+
+    def __init__(self, question: Question, good: Sequence[str] = ()) -> None:
+        self._question = question
+        self._common = frozenset(words(normalise(question.prompt)))
+        pieces = [
+            self._weigh(reference[start:end])
+            for reference in question.references
+            for start, end in clauses(reference)
+        ]
+        whole = [self._weigh(reference) for reference in question.references]
+        only = len(question.criteria) == 1
+        self._sources = [
+            self._of(self._weigh(criterion.text), pieces, whole, only) for criterion in question.criteria
+        ]
+        self._good = [self._weigh(text) for text in good]
+
+    def find(self, answer: str) -> list[Passage | None]:
+        """For each criterion the clause of the answer most like it, None where none is."""
+        own = [(span, self._weigh(answer[slice(*span)])) for span in clauses(answer)]
+        own = [(span, bag) for span, bag in own if not is_copied(answer[slice(*span)], self._question)]
+        return [self._best(own, sources) for sources in self._sources]
+
+    def _best(
+        self, own: Sequence[tuple[tuple[int, int], dict[str, float]]], sources: Sequence[dict[str, float]]
+    ) -> Passage | None:
+        best: Passage | None = None
+        for (start, end), bag in own:
+            likeness = max((_likeness(bag, source) for source in sources), default=0.0)
+            likeness = max(likeness, max((_likeness(bag, text) for text in self._good), default=0.0) / 2)
+            if likeness >= FAINTEST and (best is None or likeness > best.likeness):
+                best = Passage(start, end, likeness)
+        return best
+
+    def _of(
+        self,
+        criterion: dict[str, float],
+        pieces: Sequence[dict[str, float]],
+        whole: Sequence[dict[str, float]],
+        only: bool,
+    ) -> list[dict[str, float]]:
+        if only or not criterion:
+            return [bag for bag in (criterion, *pieces, *whole) if bag]
+        near = [piece for piece in pieces if _likeness(criterion, piece) >= 2 * FAINTEST]
+        return [criterion, *near]
+
+    def _weigh(self, text: str) -> dict[str, float]:
+        """Words, less where the question has them, and 3-grams, which forgive endings and misspellings."""
+        clean = normalise(text)
+        found = words(clean)
+        if not found:
+            return {}
+        bag = {f" {word}": PROMPT_WEIGHT if word in self._common else 1.0 for word in found}
+        bag.update(dict.fromkeys(grams(clean, (3,)), _GRAM_WEIGHT))
+        return bag
+
+
+def _likeness(first: dict[str, float], second: dict[str, float]) -> float:
+    if not first or not second:
+        return 0.0
+    small, large = (first, second) if len(first) <= len(second) else (second, first)
+    shared = sum(weight * weight for term, weight in small.items() if term in large)
+    if not shared:
+        return 0.0
+    return shared / sqrt(sum(w * w for w in first.values()) * sum(w * w for w in second.values()))
+
+
+def apportion(
+    question: Question, answer: str, total: float, found: Sequence[Passage | None], step: float = 0.5
+) -> tuple[CriterionMark, ...]:
+    """The criteria's marks, one each in order, that add up to `total`, or to less where no words carry the rest.
+
+    Half a mark after another goes to the criterion whose likeness is furthest ahead of the share of its points that it
+    already has, so points follow likeness and full marks fill every criterion. A criterion without a passage gets
+    nothing. Only a criterion's last portion may be smaller than a step, when its points are no multiple of one.
+    """
+    given = [0.0] * len(question.criteria)
+    left = total
+    while left > 1e-9:
+        open_ = [
+            (passage.likeness - given[i] / question.criteria[i].points, -i)
+            for i, passage in enumerate(found)
+            if passage and question.criteria[i].points - given[i] > 1e-9
+        ]
+        if not open_:
+            break
+        i = -max(open_)[1]
+        portion = min(step, question.criteria[i].points - given[i], left)
+        given[i] += portion
+        left -= portion
+    return tuple(
+        CriterionMark(i, round(points, 4), answer[p.start : p.end], p.start, p.end)
+        if p and points > 0
+        else CriterionMark(i, 0.0)
+        for i, (points, p) in enumerate(zip(given, found, strict=True))
+    )
