@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from app.grading.endpoint import KEYLESS, Endpoint, check_endpoint
-from app.grading.model import ChatReply, ModelError
+from app.grading.model import ChatModel, ChatReply, ModelError
 from app.grading.replies import read_completion
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def connect(
     )
 
 
-class OpenAIChat:
-    """A `ChatModel` over HTTP; made by `connect`. Belongs to the event loop of its first call."""
+class OpenAIChat(ChatModel):
+    """A model over HTTP; made by `connect`. Belongs to the event loop of its first call."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The prompts: text files with a version in their name, so that a mark can be traced to the words that asked for it.
+"""The prompts: text files with a version in their name: a mark can be traced to the words that asked for it.
 
 A changed prompt is a new version and a new file: `<name>.v<version>.<part>.md`, with `$places` as in
 string.Template. What is put into a place is never searched for places again, so a student may write
