@@ -1,0 +1,56 @@
+# The front door: `make help`. Paths are relative, so the checkout may lie in a folder with spaces in its name.
+PYTHON ?= python3
+UV ?= uv
+PORT ?= 8080
+export PORT
+
+BIN := .venv/bin
+LOCK := locks/dev.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup assets browser run test lint lock up
+
+help: ## list the verbs
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.stamp ## make .venv from the lock (again only when the lock changed)
+
+.venv/.stamp: $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Zhupi needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Say make PYTHON=/path/to/python3.11" >&2; \
+	  exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
+	  echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+assets: app/static/vendor/.stamp ## fetch what the pages load (htmx)
+
+app/static/vendor/.stamp: .venv/.stamp package-lock.json tools/assets.py
+	$(BIN)/python tools/assets.py
+	@touch $@
+
+browser: setup ## find or install the browser that the tests drive
+	@$(BIN)/python tools/find_browser.py --install
+
+run: setup assets ## start everything on http://localhost:$PORT/ with the demo; needs nothing else
+	@exec $(BIN)/zhupi serve --demo
+
+test: setup assets browser ## run all tests
+	$(BIN)/python -m pytest
+
+lint: setup ## ruff, mypy, templates
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tools/check_templates.py
+
+lock: ## make the locks again from pyproject.toml (needs uv)
+	$(UV) pip compile pyproject.toml locks/build.in --extra embedded --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet -o locks/dev.txt
+	$(UV) pip compile pyproject.toml --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet -o locks/prod.txt
+
+up: ## start with Docker (from the next release on)
+	@echo "The compose files come with the next release; use make run." >&2; exit 2

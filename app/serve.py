@@ -1,0 +1,256 @@
+"""`zhupi serve`: everything from nothing to the first page, and back down in order.
+
+The embedded services start while the application is imported; the database is migrated in a child process
+meanwhile, because what migrating imports (alembic, psycopg, LangGraph's tables) the server does not need. gunicorn
+runs in this process. The end goes the other way: workers, then services.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+
+from app import embedded
+from app.i18n import ProblemError, Text
+from app.settings import Settings
+
+GRACE_SECONDS = 10  # for requests that run when the server is stopped; streams end at once
+KEEPALIVE_SECONDS = 75  # longer than nginx's 60 s to its upstream, so that nginx closes first
+PORT_SECONDS = 3.0  # a killed server's workers keep the port until they notice, within a second
+BACKLOG = 2048
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def serve(settings: Settings, *, demo: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM. Raises ProblemError when the server cannot start."""
+    listening = bind(settings.host, settings.port)
+    with embedded.launch(settings) as services:
+        # A signal before gunicorn takes over must end the services too: as an exception, through `with`.
+        signal.signal(signal.SIGTERM, _interrupt)
+        services.wait()
+        settings = settings.with_services(services.database_url, services.redis_url)
+        _hand_on(settings)
+        preparing = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", "app.serve", *(["demo"] if demo else [])],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        )
+        try:
+            import app.main
+
+            sign_in = _prepared(preparing)
+        finally:
+            preparing.kill()
+            preparing.wait()
+        _Server(settings, listening, services, app.main.create, sign_in).run()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to the address, not yet listening. Raises ProblemError in words about HOST and PORT."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError):
+        raise ProblemError("HOST={host} is not an address of this machine.", host=host) from None
+    limit = time.monotonic() + PORT_SECONDS
+    while True:
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind(address)
+            # bind() alone succeeds twice with SO_REUSEADDR; listening is what claims the port.
+            made.listen(BACKLOG)
+        except OSError as error:
+            made.close()
+            if error.errno != errno.EADDRINUSE or time.monotonic() > limit:
+                raise _refusal(error, host, port) from None
+            time.sleep(0.1)
+        else:
+            return made
+
+
+def address(settings: Settings) -> str:
+    """Where a browser on this machine finds the server."""
+    everywhere_or_here = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104 - compared with, not bound
+    host = "localhost" if settings.host in everywhere_or_here else settings.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/"
+
+
+def _refusal(error: OSError, host: str, port: int) -> ProblemError:
+    if error.errno == errno.EADDRINUSE:
+        return ProblemError("Port {port} is taken; set PORT to another one.", port=port)
+    if error.errno == errno.EACCES:
+        return ProblemError("Port {port} needs root's rights; set PORT to 1024 or more.", port=port)
+    if error.errno == errno.EADDRNOTAVAIL:
+        return ProblemError("HOST={host} is not an address of this machine.", host=host)
+    why = error.strerror or str(error)
+    return ProblemError("HOST={host} PORT={port} cannot be used: {why}", host=host, port=port, why=why)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _hand_on(settings: Settings) -> None:
+    """Put the services' addresses where the workers and the preparing child read their settings."""
+    for name, value in (
+        ("DATABASE_URL", settings.postgres_url),
+        ("REDIS_URL", settings.redis_url.get_secret_value()),
+    ):
+        os.environ.pop(name + "_FILE", None)
+        os.environ[name] = value
+
+
+def prepare(settings: Settings, *, demo: bool) -> str | None:
+    """Migrate, and load the demo if asked; what to tell about signing in, if there is something to tell."""
+    from app.migrate import upgrade
+
+    upgrade(settings)
+    if demo:
+        from app.demo import load
+
+        said = load(settings)
+        if said:
+            return said
+    return _set_up(settings)
+
+
+def _set_up(settings: Settings) -> str | None:
+    """The one-time link for the first account, while there is none."""
+    import asyncio
+
+    from app.accounts.service import setup_token
+    from app.db import Database
+
+    async def ask() -> str | None:
+        database = Database(settings.sqlalchemy_url, pool_size=1)
+        try:
+            async with database.begin() as session:
+                return await setup_token(session)
+        finally:
+            await database.close()
+
+    token = asyncio.run(ask())
+    if token is None:
+        return None
+    link = f"{address(settings)}set-up/{token}"
+    return Text("Nobody has an account yet. Make the first one here: {link}", {"link": link}).render(
+        settings.language
+    )
+
+
+def _prepared(child: subprocess.Popen[str]) -> str:
+    """What the preparing child says, when it has ended well. Raises ProblemError."""
+    said, _ = child.communicate()
+    if child.returncode:
+        # A problem's sentence is what the child said; anything else stands in the log above.
+        raise ProblemError(
+            Text("{sentence}", {"sentence": said.strip()})
+            if said.strip()
+            else Text("The database could not be prepared; the log above says why.")
+        )
+    return said.strip()
+
+
+class _Log(Logger):
+    """gunicorn's messages through our logging."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for logger in (self.error_log, self.access_log):
+            logger.handlers.clear()
+            logger.propagate = True
+        # "Starting gunicorn", "Using worker": a matter for who debugs; the address is printed once, by us.
+        self.error_log.setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+class _Arbiter(Arbiter):
+    """gunicorn's master, which also looks after the services."""
+
+    def murder_workers(self) -> None:
+        """Called every second."""
+        super().murder_workers()
+        if not self.app.services.alive and not self.app.ending:
+            self.app.ending = True
+            log.error("embedded services ended")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Server(BaseApplication):
+    """gunicorn with what we imported already, on a socket that is bound already."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listening: socket.socket,
+        services: embedded.Services,
+        factory: Callable[..., Any],
+        sign_in: str,
+    ) -> None:
+        self.settings, self.listening, self.services = settings, listening, services
+        self.factory, self.sign_in, self.ending = factory, sign_in, False
+        super().__init__()
+
+    def load_config(self) -> None:
+        options = {
+            "bind": f"fd://{self.listening.detach()}",
+            "workers": self.settings.web_concurrency,
+            "worker_class": "aiohttp.GunicornUVLoopWebWorker",
+            "preload_app": True,
+            "timeout": 120,  # a worker that does not even beat for so many seconds is replaced
+            "graceful_timeout": GRACE_SECONDS,
+            "keepalive": KEEPALIVE_SECONDS,
+            "control_socket_disable": True,
+            "logger_class": _Log,
+            "proc_name": "zhupi",
+            "when_ready": lambda _: self._announce(),
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Any]:
+        return self.factory
+
+    def run(self) -> None:
+        _Arbiter(self).run()
+
+    def _announce(self) -> None:
+        sentence = Text("Zhupi serves {address} (Ctrl-C stops it).", {"address": address(self.settings)})
+        print(sentence.render(self.settings.language), self.sign_in, sep="\n", flush=True)
+
+
+def main() -> int:
+    """The preparing child: sign-in or problem on standard output."""
+    from app.logs import configure
+    from app.settings import load_settings
+
+    settings = load_settings()
+    configure(settings)
+    try:
+        said = prepare(settings, demo="demo" in sys.argv[1:])
+    except ProblemError as problem:
+        print(problem.text.render(settings.language))
+        return 2
+    print(said or "")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
