@@ -60,7 +60,11 @@ class Run(Created, Base):
 
 
 class RunPaper(Base):
-    """One paper in a run. `questions` is how many questions it has to grade, `graded` how many are done."""
+    """One paper in a run. `questions` is how many questions it has to grade, `graded` how many are done.
+
+    `job_id` is the queue's job that grades it, `claim` the number that job drew when it began: whoever draws a new
+    one has taken the paper over, and the former holder stops at its next question.
+    """
 
     __tablename__ = "run_papers"
 
@@ -72,6 +76,30 @@ class RunPaper(Base):
     problem: Mapped[Json | None]
     questions: Mapped[int] = mapped_column(default=0, server_default="0")
     graded: Mapped[int] = mapped_column(default=0, server_default="0")
+    job_id: Mapped[int | None]
+    claim: Mapped[int | None]
+
+
+class RunQuestion(Base):
+    """One question of one paper that a run has to grade. A row is finished (`graded_at`) exactly once.
+
+    The finishing UPDATE is what counts tokens and cost once, however often the engine tells of a mark.
+    """
+
+    __tablename__ = "run_questions"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    paper_id: Mapped[int] = mapped_column(
+        ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    question_id: Mapped[int] = mapped_column(
+        ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    started_at: Mapped[datetime | None]
+    graded_at: Mapped[datetime | None]
+    tokens_in: Mapped[int] = mapped_column(default=0, server_default="0")
+    tokens_out: Mapped[int] = mapped_column(default=0, server_default="0")
+    cost: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
 
 class MarkState(StrEnum):
