@@ -118,6 +118,8 @@ class _Run:
 
 # A list written unlike the questions is taken for them only if it goes this much further than they had come.
 FOREIGN_STEPS = 3
+# Fewer numbers than this, complete or not, prove nothing.
+WHOLE = 3
 
 
 def restarts(numbers: Sequence[tuple[int, str]], top: int) -> list[bool | None]:
@@ -143,13 +145,21 @@ def restarts(numbers: Sequence[tuple[int, str]], top: int) -> list[bool | None]:
         elif number > reached:
             # Back at the questions: what follows in the list's style is no longer the list.
             reached, main_style, current = number, style, None
+    whole = next((run for run in runs if run.foreign and _far(run, numbers) >= max(top, WHOLE)), None)
+    if whole is not None:
+        # All the scheme's numbers in a row, after a shorter list in another style: that one was instructions.
+        return [run_of[index] is not whole for index in range(len(numbers))]
     return [_verdict(number, run, numbers, top) for (number, _), run in zip(numbers, run_of, strict=True)]
+
+
+def _far(run: _Run, numbers: Sequence[tuple[int, str]]) -> int:
+    return numbers[run.members[-1]][0]
 
 
 def _verdict(number: int, run: _Run | None, numbers: Sequence[tuple[int, str]], top: int) -> bool | None:
     if run is None:
         return False
-    far = numbers[run.members[-1]][0]
+    far = _far(run, numbers)
     if run.foreign:
         return True if far - run.reached >= min(FOREIGN_STEPS, top - 1) else None
     return True if number <= run.reached or (far - run.reached) * 2 >= top - run.reached else None

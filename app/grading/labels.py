@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Key = tuple[str, ...]
 
@@ -52,7 +52,9 @@ _GOES_ON = r"(?:continued|cont['’]?d|cont\.?|ctd\.?|接上页?|续上?页?|续
 # "1. continued growth" and "1. 续写" are answers: the word must stand in brackets or alone.
 _CONTINUED = re.compile(rf"\s*(?:[(\[]\s*{_GOES_ON}\s*[)\]]|{_GOES_ON}(?=\s*(?:[:、.]|\n|$)))\s*[:.]?", re.I)
 _CONTINUES = re.compile(r"[(\[]?\s*(?:接上页?|续上?页?|接|续|continued|continuation of)\s*[:,]?\s*", re.I)
-ANSWER_WORD = re.compile(r"\s*(?:(?:my\s+)?(?:answer|ans|antwort)\s*:|a\s*:(?=\s)|[答解]\s*案?\s*:)", re.I)
+ANSWER_WORD = re.compile(
+    r"\s*(?:(?:my\s+)?(?:answer|ans|antwort)\s*:|(?-i:A)\s*:(?=\s)|[答解]\s*案?\s*:)", re.I
+)
 _LEAD = re.compile(r"[ \t>*#•·\-]{0,12}")
 
 
@@ -137,11 +139,12 @@ def line_marks(text: str, start: int, end: int, known: Known) -> Iterator[Mark]:
     position = lead.end() if lead else start
     first = mark_at(text, position, end, known, at_line_start=True, indent=position - start)
     if first:
-        yield first
+        # Marks of a list (#, *, •) before the label are part of it.
+        yield replace(first, start=start)
         position = first.end
     for gap in _WIDE.finditer(text, position, end):
         if found := mark_at(text, gap.end(), end, known, at_line_start=False):
-            yield found
+            yield replace(found, start=gap.start())
 
 
 _WIDE = re.compile(r"(?:[ ]{2,}|[ ]*\t[ \t]*|[;,]\s+)(?=\S)")

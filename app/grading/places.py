@@ -182,7 +182,12 @@ def _places_of_line(text: str, span: Span, slots: Slots) -> list[Place]:
         return runs
     if numbers := row_numbers(text, start, end):
         marks = [mark_at(text, at, end, slots.known, at_line_start=True) for at in numbers]
-        return [place for mark in marks if mark and (place := _place(mark, slots))]
+        return [
+            # The comma between two short answers belongs to neither.
+            replace(place, start=start + len(text[start : place.start].rstrip(" \t,;")))
+            for mark in marks
+            if mark and (place := _place(mark, slots))
+        ]
     return [place for mark in line_marks(text, start, end, slots.known) if (place := _place(mark, slots))]
 
 

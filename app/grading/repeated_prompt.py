@@ -15,6 +15,7 @@ _AFTER = re.compile(
     r"[\s?!.:,;。？！：，；…_)\]]*(?:[(\[]\s*\d+(?:\.\d+)?\s*(?:分|points?|marks?|pts?)\s*[)\]])?[。.:]?",
     re.I,
 )
+_BREAK = re.compile(r"[\n?？(（\[]")
 
 
 def _letters(text: str, start: int, end: int) -> tuple[str, list[int]]:
@@ -46,8 +47,7 @@ def _fuzzy_end(text: str, start: int, end: int, wanted: str, head: str, places: 
     best, best_end = FUZZY_RATIO, None
     for count in range(max(1, int(0.85 * len(wanted))), min(len(head), int(1.15 * len(wanted)) + 1) + 1):
         last = places[count - 1] + 1
-        line_ends = count == len(places) or "\n" in text[last : places[count]]
-        if not line_ends:
+        if count < len(places) and not _BREAK.search(text, last, places[count]):
             continue
         ratio = fuzz.ratio(wanted, head[:count])
         if ratio >= best:
