@@ -38,6 +38,7 @@ class Outcome:
     marks: int
     agreed: bool
     ratio: float
+    weight: float = 1.0
 
 
 def features(files: Files) -> tuple[Array, Array, Array]:
@@ -69,13 +70,23 @@ def fit_guess(values: Array, marks: Array, weights: Array) -> tuple[float, ...]:
 
 
 def outcomes(files: Files, prior: Prior, ks: Sequence[int], seed: int = 0) -> list[Outcome]:
-    """Every proposal after k marks in a random order."""
-    found = []
+    """Every proposal after k marks in a random order; the weights of each file add up to the same."""
+    found: list[Outcome] = []
     for questions in files.values():
-        for number, graded in enumerate(questions):
-            order = np.random.default_rng((seed, number)).permutation(len(graded.answers))
-            for k in ks:
-                found.extend(question_outcomes(graded, [int(i) for i in order], k, prior))
+        part = file_outcomes(questions, prior, ks, seed)
+        found.extend(replace(one, weight=1000 / len(part)) for one in part)
+    return found
+
+
+def file_outcomes(
+    questions: Sequence[GradedQuestion], prior: Prior, ks: Sequence[int], seed: int
+) -> list[Outcome]:
+    """The same for one file, unweighted."""
+    found = []
+    for number, graded in enumerate(questions):
+        order = np.random.default_rng((seed, number)).permutation(len(graded.answers))
+        for k in ks:
+            found.extend(question_outcomes(graded, [int(i) for i in order], k, prior))
     return found
 
 
@@ -94,13 +105,15 @@ def question_outcomes(graded: GradedQuestion, order: Sequence[int], k: int, prio
     return found
 
 
-def logistic(rows: Array, agreed: Array) -> tuple[float, ...]:
+def logistic(rows: Array, found: Sequence[Outcome]) -> tuple[float, ...]:
     """Weights of a logistic line by Newton's method with a light ridge."""
     weights = np.zeros(rows.shape[1])
+    agreed = np.array([one.agreed for one in found], dtype=float)
+    counts = np.array([one.weight for one in found])
     for _ in range(30):
         chance = 1 / (1 + np.exp(-rows @ weights))
-        slope = rows.T @ (agreed - chance) - weights
-        curve = (rows.T * (chance * (1 - chance))) @ rows + np.eye(len(weights))
+        slope = rows.T @ (counts * (agreed - chance)) - weights
+        curve = (rows.T * (counts * chance * (1 - chance))) @ rows + np.eye(len(weights))
         weights = weights + np.linalg.solve(curve, slope)
     return tuple(round(float(value), 3) for value in weights)
 
@@ -122,10 +135,16 @@ def fit(files: Files) -> Prior:
     seen = outcomes(files, replace(prior, spread_weight=1e6), (5, 10, 20))
     prior = replace(
         prior,
-        spread_unseen=round(float(np.mean([one.ratio for one in unseen])), 3),
-        spread_seen=round(float(np.mean([one.ratio for one in seen])), 3),
+        spread_unseen=mean_ratio(unseen),
+        spread_seen=mean_ratio(seen),
     )
     return fit_confidence(files, prior)
+
+
+def mean_ratio(found: Sequence[Outcome]) -> float:
+    """The weighted mean of squared errors in expected variances: what the variance has to be multiplied by."""
+    ratios, weights = [one.ratio for one in found], [one.weight for one in found]
+    return round(float(np.average(ratios, weights=weights)), 3)
 
 
 def fit_confidence(files: Files, prior: Prior) -> Prior:
@@ -136,8 +155,8 @@ def fit_confidence(files: Files, prior: Prior) -> Prior:
     taught = np.array([confidence_inputs(one.chance, one.hits or 0.0, one.marks) for one in seen])
     return replace(
         prior,
-        chance_unseen=logistic(rows, np.array([one.agreed for one in unseen], dtype=float)),
-        chance_seen=logistic(taught, np.array([one.agreed for one in seen], dtype=float)),
+        chance_unseen=logistic(rows, unseen),
+        chance_seen=logistic(taught, seen),
     )
 
 

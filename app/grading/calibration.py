@@ -78,7 +78,7 @@ class QuestionModel:
         self._grams = Index([text.grams for text in texts + backdrop])
         self._phrases = Index([text.phrases for text in texts + backdrop])
         self._texts = texts
-        self._features = np.array([text.features for text in texts]).reshape(len(texts), -1)
+        self._features = np.array([text.features for text in texts]).reshape(len(texts), len(prior.means))
         self._fit([mark.points / question.points for mark in self.marks], len(models))
 
     @property
@@ -144,7 +144,7 @@ class QuestionModel:
         count, taught = len(self._texts), len(fractions)
         guesses = np.array([text.guess for text in self._texts])
         rest = np.concatenate([np.array(fractions), np.ones(models)]) - guesses
-        rest[taught:] *= self._prior.reference_pull
+        rest[taught:] *= self._prior.pull(taught)
         kernel = np.array([self._kernel(text) for text in self._texts]).reshape(count, count)
         # Symmetric by definition; rounding must not make it less than that.
         self._inverse = np.linalg.inv((kernel + kernel.T) / 2 + np.eye(count) * self._prior.noise)

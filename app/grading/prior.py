@@ -42,13 +42,20 @@ class Prior:
     reach: float = 0.8  # its squared length scale, in deviations a feature
     line: float = 0.05  # kernel: a straight line over the features
     noise: float = 0.03  # what a mark varies by for the same answer
-    reference_pull: float = 2.0  # a reference deserves this much times what it is short of full marks
+    reference_pull: float = 2.0  # see `pull`
 
     def guess(self, values: Vector) -> float:
         """The mark expected from the features alone, within 0.02..0.98."""
         constant, *weights = self.line_guess
         value = constant + sum(w * float(values[i]) for w, i in zip(weights, GUESS_FEATURES, strict=True))
         return min(0.98, max(0.02, value))
+
+    def pull(self, marks: int) -> float:
+        """How many times what it is short of full marks a reference deserves.
+
+        More than once, so that what resembles it gains; less with the teacher's marks, who may see it otherwise.
+        """
+        return self.reference_pull / (1 + marks / 10)
 
     def scale(self, values: Vector) -> Vector:
         """The kernel's features in deviations from their mean, within 3."""

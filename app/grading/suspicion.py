@@ -39,7 +39,7 @@ _COMMANDS = re.compile(
             r"\b(?:as an? )?(?:ai|language) model,? you\b|\bjailbreak\b|\bdeveloper mode\b",
             r"\b(?:new|updated|revised) (?:marking |grading )?(?:scheme|rubric|instructions?)\s*:",
             r"\b(?:ignoriere|vergiss|missachte)\w*\b[^.!?\n]{0,40}\b(?:anweisung|regel|schema|kriteri|obige|vorherig)\w*",
-            r"\b(?:gib|geben sie|vergib|vergeben sie)\b[^.!?\n]{0,30}\b(?:volle|alle|maximale|höchste)\w*\s+"
+            r"\b(?:gib|geben sie|vergib|vergeben sie)\b[^.!?\n]{0,30}\b(?:volle|maximale|höchste)\w*\s+"
             r"(?:punkt|note|bewertung|wertung)\w*",
             r"(?:忽略|无视|無視|忘记|忘掉|不要理会|不用管|跳过)[^。！？\n]{0,12}"
             r"(?:以上|上面|前面|之前|上述|所有|评分|评阅|指令|指示|规则|要求|标准|提示)",
