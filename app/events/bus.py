@@ -27,6 +27,7 @@ QUEUE = 500  # events a page may lag behind before it is told to resync
 BLOCK_MS = 5_000
 # Streams of assignments that nobody touched for so long are given up.
 EXPIRE_SECONDS = 7 * 86_400
+START = "0-0"  # before all entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +40,54 @@ class Entry:
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """One open page. `entries` ends with None when the server shuts down."""
+    """One open page. Its entries end with None when the server shuts down.
 
-    key: str
+    `after` is the place of the last entry handed over. While the page reads what it missed (`catching_up`), what the
+    hub offers is only noted: it stands in the stream, and is read from there.
+    """
+
     after: tuple[int, int]
     queue: asyncio.Queue[Entry | None] = field(default_factory=lambda: asyncio.Queue(QUEUE + 1))
+    catching_up: bool = True
+    offered: bool = False
     lost: bool = False
 
     def offer(self, entry: Entry) -> None:
-        """Hand over an entry, or note that this page is too slow for it."""
-        place = parse(entry.id)
-        if place <= self.after or self.lost:
-            return
-        if self.queue.qsize() >= QUEUE:
-            self.lost = True
-            while not self.queue.empty():
-                self.queue.get_nowait()
-            entry = Entry(entry.id, None)
-        self.after = place
-        self.queue.put_nowait(entry)
+        """Hand over an entry of the stream, or note that this page is too slow for it."""
+        if self.catching_up:
+            self.offered = True
+        elif parse(entry.id) > self.after and not self.lost:
+            self.put(entry)
 
-    async def next(self, timeout: float) -> Entry | None:
-        """The next entry; raises TimeoutError after `timeout` seconds without one; None at shutdown."""
+    def put(self, entry: Entry) -> None:
+        """Queue an entry; a page that lags too far behind gets "take a snapshot" in place of all that waits."""
+        self.after = max(self.after, parse(entry.id))
+        if self.queue.qsize() >= QUEUE:
+            self.resync()
+        elif not self.lost:
+            self.queue.put_nowait(entry)
+
+    def resync(self) -> None:
+        """Tell the page to take a snapshot; what comes before it does so is part of the snapshot."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.lost = True
+        self.queue.put_nowait(Entry(format_id(self.after), None))
+
+    def end(self) -> None:
+        """Tell the page that the server is going."""
+        if self.queue.full():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
+
+    async def next(self, timeout: float) -> list[Entry] | None:
+        """The entries that wait, at least one; raises TimeoutError after `timeout` seconds; None at shutdown."""
         async with asyncio.timeout(timeout):
-            entry = await self.queue.get()
-        if entry is not None and entry.event is None:
-            self.lost = False
-        return entry
+            entries = [await self.queue.get()]
+        while not self.queue.empty():
+            entries.append(self.queue.get_nowait())
+        self.lost = False
+        return None if None in entries else [entry for entry in entries if entry is not None]
 
 
 def key_of(assignment_id: int) -> str:
@@ -83,6 +105,11 @@ def parse(entry_id: str) -> tuple[int, int]:
     return int(milliseconds), int(sequence)
 
 
+def format_id(place: tuple[int, int]) -> str:
+    """The inverse of `parse`."""
+    return f"{place[0]}-{place[1]}"
+
+
 class Bus:
     """Publishes events and hands them to this process's open pages."""
 
@@ -93,7 +120,7 @@ class Bus:
         self._redis: Any = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
         self._pages: dict[str, set[Subscription]] = {}
         self._places: dict[str, str] = {}
-        self._changed = asyncio.Event()
+        self._grown = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ended = False
 
@@ -116,16 +143,20 @@ class Bus:
         self._ended = True
         for pages in self._pages.values():
             for page in pages:
-                if page.queue.full():
-                    page.queue.get_nowait()
-                page.queue.put_nowait(None)
+                page.end()
+
+    @property
+    def open_pages(self) -> int:
+        """How many pages of this process are subscribed."""
+        return sum(len(pages) for pages in self._pages.values())
 
     async def publish(self, *events: Event) -> None:
         """Append events to their streams. Marks are stored first, so a failure here loses no mark, only liveness."""
+        if not events:
+            return
         pipeline = self._redis.pipeline(transaction=False)
         for event in events:
-            key = key_of(event.assignment_id)
-            pipeline.xadd(key, pack(event), maxlen=KEPT, approximate=True)
+            pipeline.xadd(key_of(event.assignment_id), pack(event), maxlen=KEPT, approximate=True)
         for assignment_id in {event.assignment_id for event in events}:
             pipeline.expire(key_of(assignment_id), EXPIRE_SECONDS)
         try:
@@ -134,54 +165,68 @@ class Bus:
             log.warning("event not published", error=type(error).__name__)
 
     async def last_id(self, assignment_id: int) -> str:
-        """The newest entry's id, "0-0" for an empty stream: where a page that was just rendered goes on from."""
-        newest = await self._redis.xrevrange(key_of(assignment_id), count=1)
-        return newest[0][0].decode() if newest else "0-0"
+        """The newest entry's id, START for an empty stream: where a page goes on whose rows are read after this."""
+        return await self._newest(key_of(assignment_id))
 
-    async def _missed(self, key: str, after: str) -> list[Entry]:
-        """What a page missed since `after`: its entries, or one resync entry when the stream no longer has them all."""
-        info = await self._redis.xrevrange(key, count=1)
-        newest = info[0][0].decode() if info else "0-0"
-        if parse(after) == parse(newest):
-            return []
-        oldest = await self._redis.xrange(key, count=1)
-        gone = not oldest or parse(after) > parse(newest)
-        trimmed = bool(oldest) and parse(after) < parse(oldest[0][0].decode()) and parse(after) != (0, 0)
-        found = [] if gone else await self._redis.xrange(key, min=f"({after}", count=QUEUE)
-        if gone or trimmed or len(found) >= QUEUE:
-            return [Entry(newest, None)]
-        return [Entry(entry_id.decode(), unpack(fields)) for entry_id, fields in found if unpack(fields)]
+    async def _newest(self, key: str) -> str:
+        newest = await self._redis.xrevrange(key, count=1)
+        return newest[0][0].decode() if newest else START
+
+    async def _missed(self, key: str, after: tuple[int, int]) -> list[Entry]:
+        """The entries after a place, or one "take a snapshot" when they are too many or not all there any more."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.xrange(key, min=f"({format_id(after)}", count=QUEUE)
+        pipeline.xrange(key, count=1)
+        pipeline.xrevrange(key, count=1)
+        found, oldest, newest = await pipeline.execute()
+        last = parse(newest[0][0].decode()) if newest else (0, 0)
+        # Redis began anew; the stream was cut behind the page; the page was away for long.
+        trimmed = bool(oldest) and (0, 0) < after < parse(oldest[0][0].decode())
+        if after > last or trimmed or len(found) >= QUEUE:
+            return [Entry(format_id(last), None)]
+        events = ((entry_id.decode(), unpack(fields)) for entry_id, fields in found)
+        return [Entry(entry_id, event) for entry_id, event in events if event is not None]
 
     @asynccontextmanager
     async def subscribe(self, assignment_id: int, after: str) -> AsyncIterator[Subscription]:
         """A page's subscription from a place in the stream on; what it missed comes first."""
         key = key_of(assignment_id)
-        if parse(after) == (0, 0):
-            after = "0-0"
-        page = Subscription(key, parse(after))
-        # Registered before the past is read: nothing falls between, and `offer` drops what comes twice.
-        held: list[Entry] = []
-        self._pages.setdefault(key, set())
-        missed = await self._missed(key, after)
-        for entry in missed:
-            page.after = parse(entry.id)
-            page.queue.put_nowait(entry)
-        if key not in self._places:
-            self._places[key] = held[-1].id if held else (missed[-1].id if missed else after)
-        self._pages[key].add(page)
-        if self._ended:
-            page.queue.put_nowait(None)
-        self._changed.set()
-        # The hub may be further than the past that was read; the gap is read once more, now as a subscriber.
-        for entry in await self._missed(key, format_id(page.after)):
-            page.offer(entry)
+        page = Subscription(parse(after))
+        # Where the hub begins with a stream that is new to it; whatever is older, the page reads itself.
+        newest = await self._newest(key)
+        self._watch(key, page, newest)
         try:
+            await self._catch_up(key, page)
+            if self._ended:
+                page.end()
             yield page
         finally:
-            self._pages[key].discard(page)
-            if not self._pages[key]:
-                del self._pages[key]
-                self._places.pop(key, None)
+            self._leave(key, page)
+
+    async def _catch_up(self, key: str, page: Subscription) -> None:
+        while page.catching_up:
+            page.offered = False
+            missed = await self._missed(key, page.after)
+            if len(missed) == 1 and missed[0].event is None:
+                page.after = parse(missed[0].id)
+                page.resync()
+            else:
+                for entry in missed:
+                    page.put(entry)
+            # No await since the answer: nothing was offered after it that was not in it.
+            page.catching_up = page.offered
+
+    def _watch(self, key: str, page: Subscription, newest: str) -> None:
+        if key not in self._pages:
+            self._pages[key] = set()
+            self._places[key] = newest
+            self._grown.set()
+        self._pages[key].add(page)
+
+    def _leave(self, key: str, page: Subscription) -> None:
+        self._pages[key].discard(page)
+        if not self._pages[key]:
+            del self._pages[key], self._places[key]
 
     async def _read_forever(self) -> None:
         while True:
@@ -190,44 +235,54 @@ class Bus:
             except (RedisError, OSError) as error:
                 log.warning("event stream away", error=type(error).__name__)
                 await asyncio.sleep(0.5 + random.random())  # noqa: S311 - jitter, not a secret
+                if await self._is_back():
+                    self._resync_all()
+
+    async def _is_back(self) -> bool:
+        try:
+            return bool(await self._redis.ping())
+        except (RedisError, OSError):
+            return False
+
+    def _resync_all(self) -> None:
+        """After an outage: events may have been lost, and the streams too; every page takes a snapshot."""
+        for key, pages in self._pages.items():
+            self._places[key] = START
+            for page in pages:
+                page.resync()
 
     async def _read(self) -> None:
-        """Read all watched streams; wakes up when the set of streams grows."""
+        """Read all watched streams; begins anew when their set has grown."""
         while True:
-            self._changed.clear()
+            self._grown.clear()
             if not self._places:
-                await self._changed.wait()
+                await self._grown.wait()
                 continue
             reading = asyncio.ensure_future(
                 self._reader.xread(dict(self._places), block=BLOCK_MS, count=1000)
             )
-            waking = asyncio.ensure_future(self._changed.wait())
+            growing = asyncio.ensure_future(self._grown.wait())
             try:
-                await asyncio.wait({reading, waking}, return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done():
-                    continue
-                for name, entries in reading.result() or []:
-                    self._deliver(name.decode(), entries)
+                await asyncio.wait({reading, growing}, return_when=asyncio.FIRST_COMPLETED)
+                if reading.done():
+                    for name, entries in reading.result() or []:
+                        self._deliver(name.decode(), entries)
             finally:
-                waking.cancel()
+                growing.cancel()
                 if not reading.done():
+                    # The connection is dropped with its unread answer; places move only with delivery.
                     reading.cancel()
-                    with suppress(asyncio.CancelledError, RedisError):
+                    with suppress(asyncio.CancelledError, RedisError, OSError):
                         await reading
 
     def _deliver(self, key: str, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
+        if key not in self._pages:
+            return
         for entry_id, fields in entries:
             self._places[key] = entry_id.decode()
             event = unpack(fields)
             if event is None:
                 continue
             entry = Entry(entry_id.decode(), event)
-            for page in self._pages.get(key, ()):
+            for page in self._pages[key]:
                 page.offer(entry)
-        if key not in self._pages:
-            self._places.pop(key, None)
-
-
-def format_id(place: tuple[int, int]) -> str:
-    """The inverse of `parse`."""
-    return f"{place[0]}-{place[1]}"
