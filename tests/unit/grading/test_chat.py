@@ -246,6 +246,13 @@ async def test_no_more_at_once_than_allowed(server: ModelServer) -> None:
     assert server.counters()["in_flight_max"] == 4
 
 
+async def test_waiting_for_a_place_is_no_timeout(server: ModelServer) -> None:
+    server.control(latency=0.2)
+    async with chat_with(server, max_parallel=1, timeout_seconds=0.4) as chat:
+        replies = await asyncio.gather(*(chat.complete("rules", f"u{n}", SCHEMA) for n in range(4)))
+    assert len(replies) == 4
+
+
 async def test_a_cancelled_call_frees_its_place(server: ModelServer) -> None:
     server.control(mode="silent", once=1)
     async with chat_with(server, max_parallel=1) as chat:

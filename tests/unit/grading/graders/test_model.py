@@ -236,7 +236,7 @@ BAD = {
     "criterion unknown": json.dumps(
         {"criteria": {"c1": row(0), "c2": row(0), "c3": row(0)}, "feedback": "", "confidence": 1}
     ),
-    "criterion twice": '{"criteria": {"c1": {}, "c1": {}, "c2": {}}}',
+    "criterion twice": reply().replace('{"c1":', '{"c1": {"quote": "", "reason": "", "points": 0}, "c1":'),
     "criteria as a list": reply(criteria=[row(1), row(1)]),
     "points as text": reply(first=row("1", "photosynthesis")),
     "points as truth": reply(first=row(True, "photosynthesis")),
