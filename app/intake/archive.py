@@ -87,67 +87,87 @@ def _extract(archive: zipfile.ZipFile, into: Path, limits: Limits) -> list[Extra
     if len(entries) > limits.files:
         values = {"count": len(entries), "limit": limits.files}
         raise UnreadableError(
-            "too_big", Text("The archive holds {count} files; at most {limit} are read", values)
+            "too_big", Text("The archive holds {count} files; at most {limit} are read.", values)
         )
     if not entries:
-        raise UnreadableError("empty", Text("The archive holds no files"))
+        raise UnreadableError("empty", Text("The archive holds no files."))
     into.mkdir(parents=True, exist_ok=True)
-    found: list[Extracted] = []
-    left = limits.inflated_megabytes * MEGABYTE
-    for number, ((info, name), shown) in enumerate(
-        zip(entries, _shown([n for _, n in entries]), strict=True), 1
-    ):
-        target = into / f"{number:05}"
-        try:
-            left -= _write(archive, info, name, target, min(left, limits.file_megabytes * MEGABYTE), limits)
-            found.append(Extracted(shown, target, None))
-        except _RefusedError as refused:
+    budget = _Budget(limits)
+    names = _shown([name for _, name in entries])
+    targets = [into / f"{number:05}" for number in range(1, len(entries) + 1)]
+    try:
+        return [
+            _entry(archive, info, name, shown, target, budget)
+            for (info, name), shown, target in zip(entries, names, targets, strict=True)
+        ]
+    except BaseException:
+        for target in targets:
             target.unlink(missing_ok=True)
-            found.append(Extracted(shown, None, refused.text))
-        if left <= 0:
-            _remove(found, target)
-            values = {"limit": limits.inflated_megabytes}
-            raise UnreadableError("too_big", Text("The archive unpacks to more than {limit} MB", values))
-    return found
+        raise
 
 
-def _write(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, target: Path, most: int, limits: Limits
-) -> int:
-    """Unpack one entry and return the bytes written, which count whatever its header says."""
-    _refuse_by_header(info, name)
+class _Budget:
+    """What may still come out of an archive. Bytes of refused entries count too: they cost the same to inflate."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.left = limits.inflated_megabytes * MEGABYTE
+
+    def spend(self, size: int, written: int, packed: int) -> None:
+        """Count a chunk of `size` bytes, of `written` so far out of `packed`. Raises for the entry or the archive."""
+        self.left -= size
+        if self.left < 0:
+            values = {"limit": self.limits.inflated_megabytes}
+            raise UnreadableError("too_big", Text("The archive unpacks to more than {limit} MB.", values))
+        if written > self.limits.file_megabytes * MEGABYTE:
+            values = {"limit": self.limits.file_megabytes}
+            raise _RefusedError(Text("This file unpacks to more than {limit} MB.", values))
+        if written > RATIO_FROM and written > packed * self.limits.ratio:
+            raise _RefusedError(Text("This file is packed so densely that it looks like a bomb."))
+
+
+def _entry(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, shown: str, target: Path, budget: _Budget
+) -> Extracted:
+    try:
+        _refuse_by_header(info, name)
+        _write(archive, info, target, budget)
+    except _RefusedError as refused:
+        target.unlink(missing_ok=True)
+        return Extracted(shown, None, refused.text)
+    return Extracted(shown, target, None)
+
+
+def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: _Budget) -> None:
+    """Unpack one entry, counting what comes out whatever its header says."""
     written = 0
     try:
         with archive.open(info) as source, target.open("wb") as out:
             while chunk := source.read(CHUNK):
                 written += len(chunk)
-                if written > most:
-                    raise _RefusedError(Text("This file unpacks to more than is read"))
-                if written > RATIO_FROM and written > info.compress_size * limits.ratio:
-                    raise _RefusedError(Text("This file is packed so densely that it looks like a bomb"))
+                budget.spend(len(chunk), written, info.compress_size)
                 out.write(chunk)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise _RefusedError(Text("This file is damaged inside the archive")) from error
+        raise _RefusedError(Text("This file is damaged inside the archive.")) from error
     found = sniff_file(target) if written else None
     if found in ARCHIVES:
         raise _RefusedError(
             Text(
-                "An archive ({type}) inside the archive is not opened. Unpack it first",
+                "An archive ({type}) inside the archive is not opened. Unpack it first.",
                 {"type": label(found)},
             )
         )
-    return written
 
 
 def _refuse_by_header(info: zipfile.ZipInfo, name: str) -> None:
     parts = re.split(r"[\\/]", name)
     if ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", name):
-        raise _RefusedError(Text("The name of this file leads out of the archive, so it was not taken"))
+        raise _RefusedError(Text("The name of this file leads out of the archive, so it was not taken."))
     mode = info.external_attr >> 16
     if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise _RefusedError(Text("This entry is a link or a device, not a file"))
+        raise _RefusedError(Text("This entry is a link or a device, not a file."))
     if info.flag_bits & ENCRYPTED_FLAG:
-        raise _RefusedError(Text("This file is protected with a password"))
+        raise _RefusedError(Text("This file is protected with a password."))
 
 
 def _junk(name: str) -> bool:
@@ -183,19 +203,12 @@ def _unique(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def _remove(found: list[Extracted], last: Path) -> None:
-    last.unlink(missing_ok=True)
-    for item in found:
-        if item.path is not None:
-            item.path.unlink(missing_ok=True)
-
-
 def _broken() -> UnreadableError:
-    return UnreadableError("broken", Text("The archive is damaged. Pack it again and upload it again"))
+    return UnreadableError("broken", Text("The archive is damaged. Pack it again and upload it again."))
 
 
 def _not_zip(media_type: str | None) -> UnreadableError:
     values = {"type": label(media_type)}
     return UnreadableError(
-        "type", Text("This is not a ZIP archive but {type}. Only ZIP archives are unpacked", values)
+        "type", Text("This is not a ZIP archive but {type}. Only ZIP archives are unpacked.", values)
     )

@@ -63,7 +63,7 @@ def find_columns(rows: list[Row]) -> Columns | Text:
         half = half or number is not None or name is not None
     if half:
         return Text(
-            "The list needs a heading for the student number and one for the name, such as 学号 and 姓名"
+            "The list needs a heading for the student number and one for the name, such as 学号 and 姓名."
         )
     return _obvious(rows)
 
@@ -85,7 +85,7 @@ def _obvious(rows: list[Row]) -> Columns | Text:
     if len(numbers) == 1 and len(names) == 1:
         return Columns(0, numbers[0], names[0])
     return Text(
-        "It cannot be told which columns hold number and name. Add a first line with 学号 and 姓名 (number, name)"
+        "It cannot be told which columns hold number and name. Add a first line with 学号 and 姓名 (number, name)."
     )
 
 

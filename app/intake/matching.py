@@ -182,7 +182,7 @@ def _by_number(evidence: _Evidence) -> Match:
             return _doubtful([entry, *entries], _contradiction([entry, *entries]))
     if evidence.strange_numbers:
         values = {"number": evidence.strange_numbers[0], "found": entry.number}
-        text = Text("The paper names the number {number}, which is not in the class, and {found}", values)
+        text = Text("The paper names the number {number}, which is not in the class, and {found}.", values)
         return _doubtful([entry, *evidence.near_by_number], text)
     if evidence.strange_names or evidence.misspelt(entry):
         return _doubtful([entry, *evidence.near_by_name], _other_name(evidence, entry))
@@ -195,16 +195,18 @@ def _by_name(evidence: _Evidence) -> Match:
     if not close:
         return Match("unknown", None, (), _nobody(evidence))
     if evidence.strange_numbers or evidence.near_by_number:
-        return _doubtful(close, Text("The number on the paper is not exactly that of a student of the class"))
+        return _doubtful(
+            close, Text("The number on the paper is not exactly that of a student of the class.")
+        )
     if not named:
         return _doubtful(
-            close, Text("The name on the paper is only similar to that of a student of the class")
+            close, Text("The name on the paper is only similar to that of a student of the class.")
         )
     common = [entry for entry in named if all(entry in entries for entries in evidence.by_name)]
     if not common:
         return _doubtful(close, _contradiction(named))
     if len(common) > 1:
-        text = Text("{count} students are named {name}; only the number can tell them apart",
+        text = Text("{count} students are named {name}; only the number can tell them apart.",
                     {"count": len(common), "name": common[0].name})  # fmt: skip
         return _doubtful(common, text)
     entry = common[0]
@@ -215,7 +217,7 @@ def _by_name(evidence: _Evidence) -> Match:
     alike = [other for other in evidence.index.near_names(entry.name) if other is not entry]
     if alike:
         values = {"name": entry.name, "other": alike[0].name}
-        text = Text("The paper says {name}, but {other} is so similar that a number is needed", values)
+        text = Text("The paper says {name}, but {other} is so similar that a number is needed.", values)
         return _doubtful([entry, *alike], text)
     return _matched(entry)
 
@@ -230,21 +232,21 @@ def _doubtful(candidates: Iterable[RosterEntry], reason: Text) -> Match:
 
 def _contradiction(entries: Sequence[RosterEntry]) -> Text:
     names = ", ".join(f"{entry.name} ({entry.number})" for entry in _distinct(entries)[:MAX_CANDIDATES])
-    return Text("File name and paper point at different students: {students}", {"students": names})
+    return Text("File name and paper point at different students: {students}.", {"students": names})
 
 
 def _other_name(evidence: _Evidence, entry: RosterEntry) -> Text:
     if evidence.strange_names:
         values = {"found": evidence.strange_names[0], "name": entry.name}
-        return Text("The paper gives the name {found}, but other evidence points at {name}", values)
-    return Text("The file name has a name that is similar to {name}, but not the same", {"name": entry.name})
+        return Text("The paper gives the name {found}, but other evidence points at {name}.", values)
+    return Text("The file name has a name that is similar to {name}, but not the same.", {"name": entry.name})
 
 
 def _nobody(evidence: _Evidence) -> Text:
     for claims in (evidence.strange_names, evidence.strange_numbers):
         if claims:
-            return Text("The paper says {found}, who is not in the class", {"found": claims[0]})
-    return Text("Neither file name nor paper names a student of the class")
+            return Text("The paper says {found}, who is not in the class.", {"found": claims[0]})
+    return Text("Neither file name nor paper names a student of the class.")
 
 
 def _distinct(entries: Iterable[RosterEntry]) -> list[RosterEntry]:

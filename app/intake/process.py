@@ -28,7 +28,7 @@ from app.intake.roster import RosterImport
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0  # to start an interpreter on a machine that is busy with everything else
-RETIRE_MEGABYTES = 256  # a child that once grew past this is ended after its job, to give the memory back
+RETIRE_MEGABYTES = 256  # a child that still holds more than this after a job is ended, to give it back
 JSON_BYTES = 12  # the most that one character takes in ASCII JSON (two \uXXXX)
 
 
@@ -62,7 +62,7 @@ class Readers:
             except BaseException:
                 await _end(child)
                 raise
-            if self._closed or reply["peak_megabytes"] > RETIRE_MEGABYTES:
+            if self._closed or reply.get("held_megabytes", 0) > RETIRE_MEGABYTES:
                 await _end(child)
             else:
                 self._idle.append(child)
@@ -118,7 +118,7 @@ async def read_roster_safely(data: bytes, name: str, limits: Limits | None = Non
     limits = limits or Limits()
     if len(data) > limits.file_megabytes * MEGABYTE:
         values = {"name": name, "limit": limits.file_megabytes}
-        raise UnreadableError("too_big", Text("“{name}” is larger than {limit} MB", values))
+        raise UnreadableError("too_big", Text("“{name}” is larger than {limit} MB.", values))
     encoded = base64.b64encode(data).decode()
     return RosterImport.from_json(await readers().run("roster", name, limits, data=encoded))
 
@@ -171,5 +171,7 @@ def _cause(code: int | None) -> Kind:
 def _failure(kind: Kind, name: str, limits: Limits) -> UnreadableError:
     if kind == "too_long":
         values = {"name": name, "limit": round(limits.seconds)}
-        return UnreadableError(kind, Text("Reading “{name}” took longer than {limit} seconds", values))
-    return UnreadableError(kind, Text("“{name}” is damaged in a way that crashed the reader", {"name": name}))
+        return UnreadableError(kind, Text("Reading “{name}” took longer than {limit} seconds.", values))
+    return UnreadableError(
+        kind, Text("“{name}” is damaged in a way that crashed the reader.", {"name": name})
+    )

@@ -26,13 +26,13 @@ def read_file(path: Path, name: str, limits: Limits | None = None) -> Document:
         size = path.stat().st_size
         media_type = sniff_file(path) if size else None
     except OSError as error:
-        raise UnreadableError("broken", Text("“{name}” could not be opened", {"name": name})) from error
+        raise UnreadableError("broken", Text("“{name}” could not be opened.", {"name": name})) from error
     if not size:
-        raise UnreadableError("empty", Text("“{name}” is empty", {"name": name}))
+        raise UnreadableError("empty", Text("“{name}” is empty.", {"name": name}))
     if size > limits.file_megabytes * MEGABYTE:
         raise UnreadableError(
             "too_big",
-            Text("“{name}” is larger than {limit} MB", {"name": name, "limit": limits.file_megabytes}),
+            Text("“{name}” is larger than {limit} MB.", {"name": name, "limit": limits.file_megabytes}),
         )
     return _read_as(media_type, path, name, limits)
 
@@ -62,27 +62,27 @@ def _unreadable(media_type: str | None, claim: str | None, name: str) -> Unreada
         return UnreadableError(
             "needs_ocr",
             Text(
-                "“{name}” is a picture ({type}): it has to be read by text recognition",
+                "“{name}” is a picture ({type}): it has to be read by text recognition.",
                 {"name": name, "type": found},
             ),
         )
     if media_type is None:
         return UnreadableError(
             "type",
-            Text("“{name}” is in an unknown format. Upload a PDF, a DOCX or a text file", {"name": name}),
+            Text("“{name}” is in an unknown format. Upload a PDF, a DOCX or a text file.", {"name": name}),
         )
     if claim == media_type:
         return UnreadableError(
             "type",
             Text(
-                "“{name}” is a {type} file, which is not read here. Upload a PDF, a DOCX or a text file",
+                "“{name}” is a {type} file, which is not read here. Upload a PDF, a DOCX or a text file.",
                 {"name": name, "type": found},
             ),
         )
     return UnreadableError(
         "type",
         Text(
-            "“{name}” is really a {type} file, whatever its name says. Upload a PDF, a DOCX or a text file",
+            "“{name}” is really a {type} file, whatever its name says. Upload a PDF, a DOCX or a text file.",
             {"name": name, "type": found},
         ),
     )

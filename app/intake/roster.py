@@ -72,15 +72,15 @@ def read_roster(data: bytes, name: str, limits: Limits | None = None) -> RosterI
     except UnreadableError as error:
         return RosterImport((), (Problem(0, error.text),))
     if not rows:
-        return _nothing(Text("“{name}” holds no lines", {"name": name}))
+        return _nothing(Text("“{name}” holds no lines.", {"name": name}))
     columns = find_columns(rows)
     if isinstance(columns, Text):
         return _nothing(columns)
     body = rows[columns.first_row :]
     if not body:
-        return _nothing(Text("The list has headings, but no students"))
+        return _nothing(Text("The list has headings, but no students."))
     if len(body) > limits.rows:
-        return _nothing(Text("The list has more than {limit} lines", {"limit": limits.rows}))
+        return _nothing(Text("The list has more than {limit} lines.", {"limit": limits.rows}))
     return _students(body, columns)
 
 
@@ -98,7 +98,7 @@ def _students(rows: list[Row], columns: Columns) -> RosterImport:
         wrong = _wrong_number(number, row) or _wrong_name(name)
         if wrong is None and (first := numbers.get(number_key(number))):
             values = {"number": number, "first": first}
-            wrong = Text("The number {number} already stands in line {first}; this line is left out", values)
+            wrong = Text("The number {number} already stands in line {first}; this line is left out.", values)
         if wrong is not None:
             problems.append(Problem(row.line, wrong))
             continue
@@ -120,31 +120,31 @@ def plain_number(text: str) -> str:
 
 def _wrong_number(number: str, row: Row) -> Text | None:
     if not number:
-        return Text("The student number is missing")
+        return Text("The student number is missing.")
     if len(number) > MAX_NUMBER:
-        return Text("The student number is longer than {limit} characters", {"limit": MAX_NUMBER})
+        return Text("The student number is longer than {limit} characters.", {"limit": MAX_NUMBER})
     if row.rounded or EXPONENT.fullmatch(number):
         return Text(
-            "The spreadsheet has rounded the number {number}. Format the column as text and enter it again",
+            "The spreadsheet has rounded the number {number}. Format the column as text and enter it again.",
             {"number": number},
         )
     if not re.search(r"\w", number):
-        return Text("“{number}” is not a student number", {"number": number})
+        return Text("“{number}” is not a student number.", {"number": number})
     return None
 
 
 def _wrong_name(name: str) -> Text | None:
     if not name:
-        return Text("The name is missing")
+        return Text("The name is missing.")
     if len(name) > MAX_NAME:
-        return Text("The name is longer than {limit} characters", {"limit": MAX_NAME})
+        return Text("The name is longer than {limit} characters.", {"limit": MAX_NAME})
     if not any(map(str.isalpha, name)):
-        return Text("“{name}” is not a name", {"name": name})
+        return Text("“{name}” is not a name.", {"name": name})
     return None
 
 
 def _doubled(name: str, first: int) -> Text:
     return Text(
-        "{name} also stands in line {first}. Both are taken; only the number will tell their papers apart",
+        "{name} also stands in line {first}. Both are taken; only the number will tell their papers apart.",
         {"name": name, "first": first},
     )

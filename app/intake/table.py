@@ -40,7 +40,7 @@ class Row:
 def read_table(data: bytes, name: str, limits: Limits) -> list[Row]:
     """The lines that hold anything, at most `limits.rows` and a few more. Raises UnreadableError."""
     if not data.strip(b"\x00 \t\r\n"):
-        raise UnreadableError("empty", Text("“{name}” is empty", {"name": name}))
+        raise UnreadableError("empty", Text("“{name}” is empty.", {"name": name}))
     media_type = sniff(data[:HEAD])
     if media_type in (ZIP, XLSX, DOCX, PPTX):
         rows = _sheet(data, name, limits)
@@ -51,7 +51,7 @@ def read_table(data: bytes, name: str, limits: Limits) -> list[Row]:
             "name": name,
             "type": label(media_type if media_type else PDF if name.endswith(".pdf") else None),
         }
-        raise UnreadableError("type", Text("“{name}” is no list (CSV or XLSX): it is {type}", values))
+        raise UnreadableError("type", Text("“{name}” is no list (CSV or XLSX): it is {type}.", values))
     found: list[Row] = []
     for row in rows:
         if any(cell.strip() for cell in row.cells):
@@ -102,7 +102,7 @@ def _sheet(data: bytes, name: str, limits: Limits) -> Iterator[Row]:
     if not _is_workbook(data):
         raise UnreadableError(
             "type",
-            Text("“{name}” is no list (CSV or XLSX): it is {type}", {"name": name, "type": "ZIP/DOCX"}),
+            Text("“{name}” is no list (CSV or XLSX): it is {type}.", {"name": name, "type": "ZIP/DOCX"}),
         )
     import openpyxl
 

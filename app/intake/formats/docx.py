@@ -59,10 +59,10 @@ def read(path: Path, name: str, limits: Limits) -> Document:
         raise UnreadableError(
             "needs_ocr",
             Text(
-                "“{name}” holds pictures without text: it has to be read by text recognition", {"name": name}
+                "“{name}” holds pictures without text: it has to be read by text recognition.", {"name": name}
             ),
         )
-    raise UnreadableError("empty", Text("“{name}” holds no text", {"name": name}))
+    raise UnreadableError("empty", Text("“{name}” holds no text.", {"name": name}))
 
 
 def _read(path: Path) -> tuple[str, bool]:

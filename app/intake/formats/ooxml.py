@@ -43,7 +43,9 @@ def broken(name: str) -> UnreadableError:
     """The error of a package that does not open."""
     return UnreadableError(
         "broken",
-        Text("“{name}” is damaged. Save it again in your office program and upload it again", {"name": name}),
+        Text(
+            "“{name}” is damaged. Save it again in your office program and upload it again.", {"name": name}
+        ),
     )
 
 
@@ -55,7 +57,7 @@ def _check(package: zipfile.ZipFile, name: str, limits: Limits) -> None:
         raise UnreadableError(
             "encrypted",
             Text(
-                "“{name}” is protected with a password. Save it without and upload it again", {"name": name}
+                "“{name}” is protected with a password. Save it without and upload it again.", {"name": name}
             ),
         )
     # zipfile never yields more of an entry than its directory declares, so these sums bound what comes out.
@@ -77,7 +79,7 @@ def _check_markup(part: BinaryIO, name: str) -> None:
             raise UnreadableError(
                 "broken",
                 Text(
-                    "“{name}” declares XML entities, which no office program writes. It was not opened",
+                    "“{name}” declares XML entities, which no office program writes. It was not opened.",
                     {"name": name},
                 ),
             )
@@ -88,7 +90,7 @@ def _too_big(name: str, limits: Limits) -> UnreadableError:
     return UnreadableError(
         "too_big",
         Text(
-            "“{name}” unpacks to more than is read: {limit} MB",
+            "“{name}” unpacks to more than is read: {limit} MB.",
             {"name": name, "limit": limits.inflated_megabytes},
         ),
     )

@@ -71,7 +71,7 @@ def _open(path: Path, name: str) -> PdfReader:
         # The library would rebuild what is left and show fewer pages without a word.
         raise UnreadableError(
             "broken",
-            Text("“{name}” is not complete: the end of the PDF is missing. Upload it again", {"name": name}),
+            Text("“{name}” is not complete: the end of the PDF is missing. Upload it again.", {"name": name}),
         )
     try:
         reader = PdfReader(io.BytesIO(data))
@@ -120,7 +120,7 @@ def _count_pages(reader: PdfReader, name: str, limits: Limits) -> int:
         raise UnreadableError(
             "too_many_pages",
             Text(
-                "“{name}” has {count} pages; at most {limit} are read. Split it into one file a student",
+                "“{name}” has {count} pages; at most {limit} are read. Split it into one file a student.",
                 {"name": name, "count": count, "limit": limits.pages},
             ),
         )
@@ -128,12 +128,12 @@ def _count_pages(reader: PdfReader, name: str, limits: Limits) -> int:
         raise UnreadableError(
             "broken",
             Text(
-                "“{name}” is damaged: only {count} of its {declared} pages can be found",
+                "“{name}” is damaged: only {count} of its {declared} pages can be found.",
                 {"name": name, "count": count, "declared": declared},
             ),
         )
     if not count:
-        raise UnreadableError("empty", Text("“{name}” has no pages", {"name": name}))
+        raise UnreadableError("empty", Text("“{name}” has no pages.", {"name": name}))
     return count
 
 
@@ -144,7 +144,7 @@ def _page_text(reader: PdfReader, number: int, name: str) -> str:
         raise
     except Exception as error:
         raise UnreadableError(
-            "broken", Text("Page {page} of “{name}” is damaged", {"page": number, "name": name})
+            "broken", Text("Page {page} of “{name}” is damaged.", {"page": number, "name": name})
         ) from error
 
 
@@ -170,26 +170,26 @@ def _pictures(holder: Any, depth: int) -> Iterator[Any]:
 def _broken(name: str) -> UnreadableError:
     return UnreadableError(
         "broken",
-        Text("“{name}” is a damaged PDF. Export or scan it again and upload it again", {"name": name}),
+        Text("“{name}” is a damaged PDF. Export or scan it again and upload it again.", {"name": name}),
     )
 
 
 def _encrypted(name: str) -> UnreadableError:
     return UnreadableError(
         "encrypted",
-        Text("“{name}” is protected with a password. Save it without and upload it again", {"name": name}),
+        Text("“{name}” is protected with a password. Save it without and upload it again.", {"name": name}),
     )
 
 
 def _needs_ocr(name: str, pages: tuple[int, ...], count: int) -> UnreadableError:
     if len(pages) == count:
         text = Text(
-            "“{name}” holds pictures without text: it has to be read by text recognition", {"name": name}
+            "“{name}” holds pictures without text: it has to be read by text recognition.", {"name": name}
         )
     else:
         shown = ", ".join(map(str, pages[:20])) + ("…" if len(pages) > 20 else "")
         text = Text(
-            "“{name}” holds pictures without text on pages {pages}: they have to be read by text recognition",
+            "“{name}” holds pictures without text on pages {pages}: they have to be read by text recognition.",
             {"name": name, "pages": shown},
         )
     return UnreadableError("needs_ocr", text, pages)

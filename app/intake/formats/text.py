@@ -51,7 +51,7 @@ def decode(data: bytes) -> str:
             return clean(data[len(mark) :].decode(encoding, "replace"))
     found = _encoding(data)
     if found is None:
-        raise UnreadableError("type", Text("This file is not text in an encoding that can be read here"))
+        raise UnreadableError("type", Text("This file is not text in an encoding that can be read here."))
     return clean(data.decode(found, "replace"))
 
 
@@ -59,7 +59,7 @@ def read(path: Path, name: str, limits: Limits) -> Document:
     """A text file as one page. Raises UnreadableError: "empty", "type", "too_long"."""
     text = decode(path.read_bytes()).rstrip()
     if not text.strip():
-        raise UnreadableError("empty", Text("“{name}” holds no text", {"name": name}))
+        raise UnreadableError("empty", Text("“{name}” holds no text.", {"name": name}))
     check_length(len(text), name, limits)
     return Document((Page(1, text),))
 
@@ -70,7 +70,7 @@ def check_length(characters: int, name: str, limits: Limits) -> None:
         raise UnreadableError(
             "too_long",
             Text(
-                "“{name}” holds more than {limit} characters of text",
+                "“{name}” holds more than {limit} characters of text.",
                 {"name": name, "limit": limits.characters},
             ),
         )
