@@ -8,8 +8,8 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from app.document import Document
-from app.grading import locate as locating
 from app.grading.engine import Engine
+from app.grading.locate import locate as find_answers
 from app.grading.nodes.values import PaperState
 from app.grading.packing import pack_located
 
@@ -22,8 +22,8 @@ async def locate(state: PaperState, runtime: Runtime[Engine]) -> dict[str, Any]:
     engine = runtime.context
     document = Document.from_json(state["pages"])
     if sum(len(page.text) for page in document.pages) > LONG_TEXT:
-        located = await asyncio.to_thread(locating.locate, document, engine.scheme)
+        located = await asyncio.to_thread(find_answers, document, engine.scheme)
     else:
-        located = locating.locate(document, engine.scheme)
+        located = find_answers(document, engine.scheme)
     await engine.sink.located(document, located)
     return {"located": pack_located(located), "labels": engine.labels}

@@ -285,18 +285,20 @@ async def test_checkpoints_bring_no_warnings(caplog: pytest.LogCaptureFixture) -
 async def test_nothing_is_traced_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     from langsmith import utils
 
+    # langsmith keeps what it read from the environment.
+    clear = utils.get_env_var.cache_clear  # type: ignore[attr-defined]
     seen: list[bool] = []
     for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING_V2"):
         monkeypatch.setenv(name, "true")
     monkeypatch.setenv("LANGSMITH_API_KEY", "key")
-    utils.get_env_var.cache_clear()
+    clear()
     try:
         assert utils.tracing_is_enabled()
         grader = FakeGrader(lambda label: seen.append(bool(utils.tracing_is_enabled())))
         await grade_paper(GRAPH, engine(local=grader), None)
     finally:
         monkeypatch.undo()
-        utils.get_env_var.cache_clear()
+        clear()
     assert seen == [False] * 4
 
 
