@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.i18n import Text
 from app.intake.errors import UnreadableError
+from app.intake.formats.text import high_bytes_pair
 from app.intake.limits import MEGABYTE, Limits
 from app.intake.names import clean_name
 from app.intake.sniff import ARCHIVES, ZIP, label, sniff_file
@@ -73,7 +74,8 @@ def entry_name(info: zipfile.ZipInfo) -> str:
         raw = name.encode("cp437")
     except UnicodeEncodeError:
         return name
-    for encoding in ("utf-8", "gb18030"):
+    # A lone byte above 127 is a letter such as Ü, although GB18030 would make a rare character of it and the next.
+    for encoding in ("utf-8", "gb18030") if high_bytes_pair(raw) else ("utf-8",):
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError:

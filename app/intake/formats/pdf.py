@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PICTURE_SIDE = 200  # pixels; smaller pictures are logos and lines, not a page
 FORM_DEPTH = 3  # forms within forms that are searched for pictures
+AES_VERSION = 4  # ISO 32000-1, table 20: the first version with crypt filters, AES among them
 TAIL = 4096  # bytes before the end in which a whole PDF has its end marks
 
 
@@ -75,22 +76,47 @@ def _open(path: Path, name: str) -> PdfReader:
         )
     try:
         reader = PdfReader(io.BytesIO(data))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise _encrypted(name)
+        if not reader.is_encrypted or not _may_be_aes(reader):
+            return _unlocked(reader, name)
     except DependencyError:
-        reader = PdfReader(io.BytesIO(_without_security(data, name)))
+        pass
+    return _open_aes(data, name)
+
+
+def _may_be_aes(reader: PdfReader) -> bool:
+    """Asked beforehand: for some AES files pypdf finds its package missing only when a page is read."""
+    encryption: Any = reader.trailer["/Encrypt"]
+    return int(encryption.get("/V", 0)) >= AES_VERSION
+
+
+def _open_aes(data: bytes, name: str) -> PdfReader:
+    from pypdf import PdfReader
+    from pypdf.errors import DependencyError
+
+    plain = _without_security(data, name)
+    if plain is not None:
+        return PdfReader(io.BytesIO(plain))
+    try:
+        return _unlocked(PdfReader(io.BytesIO(data)), name)
+    except DependencyError as error:
+        raise _encrypted(name) from error
+
+
+def _unlocked(reader: PdfReader, name: str) -> PdfReader:
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise _encrypted(name)
     return reader
 
 
-def _without_security(data: bytes, name: str) -> bytes:
-    """A copy of an AES-encrypted PDF that opens without a password, decrypted.
+def _without_security(data: bytes, name: str) -> bytes | None:
+    """A decrypted copy of an encrypted PDF that opens without a password; None when pdfium is not installed.
 
-    pypdf needs an extra package for AES; pdfium, which the page pictures are made with, has its own.
+    pypdf needs an extra package for AES; pdfium, which makes pictures of pages, has its own.
     """
     try:
         import pypdfium2  # type: ignore[import-untyped]
     except ImportError:
-        raise _encrypted(name) from None
+        return None
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError:
@@ -138,10 +164,14 @@ def _count_pages(reader: PdfReader, name: str, limits: Limits) -> int:
 
 
 def _page_text(reader: PdfReader, number: int, name: str) -> str:
+    from pypdf.errors import DependencyError
+
     try:
         return clean(reader.pages[number - 1].extract_text()).strip()
     except MemoryError:
         raise
+    except DependencyError as error:
+        raise _encrypted(name) from error
     except Exception as error:
         raise UnreadableError(
             "broken", Text("Page {page} of “{name}” is damaged.", {"page": number, "name": name})

@@ -83,7 +83,7 @@ def _encoding(data: bytes, cut: bool = False) -> str | None:
     if sum(data.count(byte) for byte in CONTROLS) > max(len(data) * BROKEN_SHARE, 1 if len(data) < 64 else 4):
         return None
     body = data[:-3] if cut else data
-    narrow = ("gb18030", "cp1252") if _pairs(body) else ("cp1252", "gb18030")
+    narrow = ("gb18030", "cp1252") if high_bytes_pair(body) else ("cp1252", "gb18030")
     for encoding in ("utf-8", *narrow):
         if _decodes(body, encoding, slack=3 if cut else 0):
             return encoding
@@ -105,7 +105,7 @@ def _nearly(data: bytes, encoding: str) -> bool:
     return text.count("\ufffd") <= len(text) * BROKEN_SHARE
 
 
-def _pairs(data: bytes) -> bool:
+def high_bytes_pair(data: bytes) -> bool:
     """Whether most bytes above 127 stand together, as Chinese does, and not alone, as in German or French words."""
     runs = [len(run) for run in HIGH_RUNS.findall(data)]
     return sum(run for run in runs if run > 1) > sum(run for run in runs if run == 1)

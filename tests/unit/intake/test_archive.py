@@ -132,12 +132,14 @@ def test_encrypted_entries_are_said(tmp_path: Path) -> None:
     assert "password" in str(found[0].problem)
 
 
-@pytest.mark.parametrize("encoding", ["gb18030", "utf-8"])
-def test_names_without_the_utf8_flag(tmp_path: Path, encoding: str) -> None:
-    raw = "张伟.txt".encode(encoding)
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("张伟.txt", "gb18030"), ("张伟.txt", "utf-8"), ("Übung für é.txt", "cp437")]
+)
+def test_names_without_the_utf8_flag(tmp_path: Path, name: str, encoding: str) -> None:
+    raw = name.encode(encoding)
     path = packed(tmp_path, ("x" * len(raw), b"a"))
     path.write_bytes(path.read_bytes().replace(b"x" * len(raw), raw))
-    assert taken(path)[0].name == "张伟.txt"
+    assert taken(path)[0].name == name
 
 
 def test_damaged_entries_do_not_take_the_others_along(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import runpy
+import sys
 import time
 from pathlib import Path
 
@@ -79,6 +81,32 @@ def test_encrypted(tmp_path: Path, algorithm: str) -> None:
     assert failure(tmp_path, locked).kind == "encrypted"
     open_to_all = changed(pdf("text"), lambda writer: writer.encrypt("", "owner", algorithm=algorithm))
     assert read(tmp_path, open_to_all) == ["text"]
+
+
+def aes(name: str) -> bytes:
+    """One of the samples beside this file; test modules are no package, so it is run by path."""
+    sample: bytes = runpy.run_path(str(Path(__file__).with_name("aes_samples.py")))[name]
+    return sample
+
+
+@pytest.mark.parametrize("name", ["AES_128_OPEN", "AES_256_OPEN"])
+def test_aes_without_a_password_opens(tmp_path: Path, name: str) -> None:
+    assert read(tmp_path, aes(name)) == ["1. Paris"]
+
+
+def test_aes_with_a_password_is_said(tmp_path: Path) -> None:
+    assert failure(tmp_path, aes("AES_128_SECRET")).kind == "encrypted"
+
+
+@pytest.mark.parametrize("name", ["AES_128_OPEN", "AES_256_OPEN", "AES_128_SECRET"])
+def test_aes_without_a_library_for_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    try:
+        import cryptography  # noqa: F401
+    except ImportError:
+        assert failure(tmp_path, aes(name)).kind == "encrypted"
 
 
 @pytest.mark.parametrize("cut", [100, 400, 900])
