@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import runpy
 import sys
@@ -103,10 +104,10 @@ def test_aes_without_a_library_for_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
-    try:
-        import cryptography  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("cryptography") is None:
         assert failure(tmp_path, aes(name)).kind == "encrypted"
+    elif name.endswith("OPEN"):
+        assert read(tmp_path, aes(name)) == ["1. Paris"]
 
 
 @pytest.mark.parametrize("cut", [100, 400, 900])
