@@ -201,8 +201,8 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
 class Connection:
     """A PgQueuer driver over one connection that is made anew when it is lost.
 
-    Every call is repeated until it succeeds or the consumer stops. The queue's own statements bear that: a claim whose answer got lost goes stale and is claimed again, and what
-    was logged twice is logged once.
+    Every call is repeated until it succeeds or the consumer stops. The queue's own statements bear that: a claim
+    whose answer got lost goes stale and is claimed again, and what was logged twice is logged once.
     """
 
     def __init__(self, url: str, stopping: asyncio.Event) -> None:

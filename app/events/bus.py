@@ -51,6 +51,7 @@ class Subscription:
     catching_up: bool = True
     offered: bool = False
     lost: bool = False
+    ended: bool = False
 
     def offer(self, entry: Entry) -> None:
         """Hand over an entry of the stream, or note that this page is too slow for it."""
@@ -64,11 +65,13 @@ class Subscription:
         self.after = max(self.after, parse(entry.id))
         if self.queue.qsize() >= QUEUE:
             self.resync()
-        elif not self.lost:
+        elif not self.lost and not self.ended:
             self.queue.put_nowait(entry)
 
     def resync(self) -> None:
         """Tell the page to take a snapshot; what comes before it does so is part of the snapshot."""
+        if self.ended:
+            return
         while not self.queue.empty():
             self.queue.get_nowait()
         self.lost = True
@@ -76,7 +79,8 @@ class Subscription:
 
     def end(self) -> None:
         """Tell the page that the server is going."""
-        if self.queue.full():
+        self.ended = True
+        while not self.queue.empty():
             self.queue.get_nowait()
         self.queue.put_nowait(None)
 
@@ -229,25 +233,22 @@ class Bus:
             del self._pages[key], self._places[key]
 
     async def _read_forever(self) -> None:
+        away = False
         while True:
             try:
+                if away:
+                    await self._redis.ping()
+                    away = False
+                    self._resync_all()
                 await self._read()
             except (RedisError, OSError) as error:
                 log.warning("event stream away", error=type(error).__name__)
+                away = True
                 await asyncio.sleep(0.5 + random.random())  # noqa: S311 - jitter, not a secret
-                if await self._is_back():
-                    self._resync_all()
-
-    async def _is_back(self) -> bool:
-        try:
-            return bool(await self._redis.ping())
-        except (RedisError, OSError):
-            return False
 
     def _resync_all(self) -> None:
         """After an outage: events may have been lost, and the streams too; every page takes a snapshot."""
-        for key, pages in self._pages.items():
-            self._places[key] = START
+        for pages in self._pages.values():
             for page in pages:
                 page.resync()
 
