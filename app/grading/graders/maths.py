@@ -1,0 +1,154 @@
+"""Mathematics: equivalent expressions, equations, solution sets and intervals count as the reference.
+
+Reading happens here (pure Python, bounded); comparing happens in a worker process with a time limit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from app.grading.graders.computed import EXACT, NO_REFERENCE, Span, all_points, doubt, no_points
+from app.grading.graders.maths_parser import Node, read_maths
+from app.grading.graders.maths_tokens import Unreadable
+from app.grading.model import GradeOptions
+from app.grading.normalise import Mapped, comparable, normalise
+from app.grading.pool import PoolCrash, PoolTimeout, ProcessPool
+from app.grading.state import Answer, QuestionMark
+from app.i18n import N_, Text
+from app.scheme.types import Question
+
+COMPARE = "app.grading.graders.maths_compare:compare"
+"""Given to the pool by name: this process need not import sympy."""
+
+UNREADABLE = N_("This answer could not be read as mathematics")
+BAD_REFERENCE = N_("The reference answer of this question could not be read as mathematics")
+LIMIT = N_("Comparing this answer with the reference took too long")
+CRASH = N_("Comparing this answer with the reference failed")
+REPEATS = N_("The answer repeats an expression of the question; please look whether it was worked out")
+STEPS = N_("The result is wrong; the criteria may give points for the work shown")
+
+_REASONS = {
+    "part": N_("Part of the answer agrees with the reference, and part does not"),
+    "approximate": N_("The answer is a decimal close to the exact reference"),
+    "unsolved": N_("The answer is not solved for the unknown"),
+    "names": N_("The answer uses other letters than the reference"),
+    "shape": N_("The answer has another form than the reference and may still mean the same"),
+    "reading": N_("The answer can be read in two ways, and one of them is right"),
+    "elsewhere": N_("The reference stands in the answer, but not as its last result"),
+    "domain": N_("The answer agrees with the reference for some values, or it could not be decided"),
+    "large": N_("A number or power in this answer is too large, or it could not be worked out"),
+    "bad_reference": BAD_REFERENCE,
+}
+
+_LEAD = re.compile(
+    r"^(?:\s|:|=|解得?|答案?|所以|因此|故|原式|结果|化简得?|得|即|是|为|∴|∵|the\b|answers?\b|is\b|are\b|solutions?\b|result\b|so\b|"
+    r"therefore\b|thus\b|hence\b|\(?\d{1,2}\)(?=\s*\S)|\d{1,2}\.\s+|[fgh]\(x\)\s*(?==))*",
+    re.IGNORECASE,
+)
+_BORDER = re.compile(
+    r"\n|∴|∵|所以|因此|故|解得|化简得|得|即|即为|therefore|thus|hence|\bso\b|=>|⇒|\.(?=\s|$)|;\s*(?=[a-z]\s*=.*;)",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r"[\s.;,:。]+$")
+
+
+class MathsGrader:
+    """Marks mathematics by meaning.
+
+    Equal: expressions with equal values, equations up to a constant factor and the order of sides, lists of
+    solutions and sets in any order ("x=1或x=2", "{1,2}", "±3"), intervals and the inequalities that say the same.
+    Decimals equal fractions only when exact. A bare log is the decimal one; e, i and π are the constants.
+    A worked answer counts by its last result.
+
+    Right: every criterion in full. Different: 0, but the teacher decides when several criteria might reward work
+    that is shown. The teacher also decides whatever is right in part, approximate, unsolved, written in other
+    letters, ambiguous (1/2x), repeats the question, cannot be read, or passes the time limit.
+    """
+
+    name = "maths"
+
+    def __init__(self, pool: ProcessPool) -> None:
+        self._pool = pool
+
+    async def grade(self, question: Question, answer: Answer, options: GradeOptions) -> QuestionMark:
+        """The mark for a mathematical answer; see the class for the rules."""
+        if not question.references:
+            return doubt(question, self.name, Text(NO_REFERENCE))
+        mapped = normalise(answer.text, fold_case=False)
+        key = comparable(answer.text)
+        if key and any(key == comparable(reference) for reference in question.references):
+            return all_points(question, answer, mapped.whole(), self.name)
+        references = [read for text in question.references if (read := _reference(text))]
+        if not references:
+            return doubt(question, self.name, Text(BAD_REFERENCE))
+        readings = list(_readings(mapped))
+        if not readings:
+            return doubt(question, self.name, Text(UNREADABLE))
+        try:
+            verdicts = [(await self._pool.run(COMPARE, references, read), span) for read, span in readings]
+        except PoolTimeout:
+            return doubt(question, self.name, Text(LIMIT))
+        except PoolCrash:
+            return doubt(question, self.name, Text(CRASH))
+        return self._mark(question, answer, mapped, verdicts)
+
+    def _mark(
+        self, question: Question, answer: Answer, mapped: Mapped, verdicts: Sequence[tuple[str, Span]]
+    ) -> QuestionMark:
+        for verdict, span in verdicts:
+            if verdict == "equal":
+                if _repeats(question, answer.text[slice(*span)]):
+                    return doubt(question, self.name, Text(REPEATS))
+                return all_points(question, answer, span, self.name, EXACT)
+        for verdict, _ in verdicts:
+            if verdict != "different":
+                return doubt(question, self.name, Text(_REASONS[verdict]))
+        if len(question.criteria) > 1 and (len(verdicts) > 1 or mapped.text.count("=") > 1):
+            return doubt(question, self.name, Text(STEPS))
+        return no_points(question, answer, verdicts[-1][1], self.name)
+
+
+@lru_cache(maxsize=1024)
+def _reference(text: str) -> tuple[Node, ...]:
+    """The readings of a reference; () when it cannot be read."""
+    mapped = normalise(text, fold_case=False)
+    found = next(iter(_readings(mapped)), None)
+    return found[0] if found else ()
+
+
+def _readings(mapped: Mapped) -> list[tuple[tuple[Node, ...], Span]]:
+    """What can be read of an answer, with its place: the whole, and the last statement of a longer one."""
+    text = mapped.text
+    borders = [match.span() for match in _BORDER.finditer(text)]
+    starts = [0, *(end for _, end in borders)]
+    ends = [*(start for start, _ in borders), len(text)]
+    found: list[tuple[tuple[Node, ...], Span]] = []
+    for start, end in [(0, len(text)), *reversed(list(zip(starts, ends, strict=True)))]:
+        begin = start + len(_match_lead(text[start:end]))
+        tail = _TAIL.search(text, begin, end)
+        end = tail.start() if tail else end
+        if begin >= end or any(mapped.span(begin, end) == span for _, span in found):
+            continue
+        try:
+            found.append((read_maths(text[begin:end]), mapped.span(begin, end)))
+        except Unreadable:
+            # Words alone after the result say nothing; mathematics that cannot be read might be the result.
+            if start > 0 and any(char.isdigit() or char in "=+^√" for char in text[begin:end]):
+                break
+            continue
+        if (start, end) != (0, len(text)) and start > 0:
+            break
+    return found
+
+
+def _match_lead(text: str) -> str:
+    match = _LEAD.match(text)
+    return match[0] if match else ""
+
+
+def _repeats(question: Question, said: str) -> bool:
+    """Whether the answer only copies an expression of the prompt that the reference writes differently."""
+    key, prompt = comparable(said).replace(" ", ""), comparable(question.prompt).replace(" ", "")
+    return len(key) >= 4 and any(char in key for char in "+-*/^(√×÷") and key in prompt
