@@ -49,7 +49,7 @@ WITHHELD = frozenset(
     ]
 )
 _VALUES = re.compile(r"\n?(DETAIL|CONTEXT):.*|\n?\[parameters: .*", re.DOTALL)
-QUIET = ("asyncio", "httpx", "httpcore", "openai", "urllib3", "alembic.runtime.plugins")
+QUIET = ("asyncio", "httpx", "httpcore", "openai", "urllib3", "alembic")
 PATHS_OF_PROBES = ("/health", "/static/")
 
 

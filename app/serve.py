@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from aiohttp.worker import GunicornUVLoopWebWorker
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
@@ -52,7 +53,9 @@ def serve(settings: Settings, *, demo: bool = False) -> None:
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         )
         try:
+            # Both before the fork: the workers share what was loaded.
             import app.main
+            import app.worker
 
             sign_in = _prepared(preparing)
         finally:
@@ -193,6 +196,19 @@ class _Arbiter(Arbiter):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+class _Worker(GunicornUVLoopWebWorker):
+    """aiohttp's worker; the first one says that the server serves, once it does."""
+
+    announced = False
+
+    def notify(self) -> None:
+        """Called every second from when the sockets are served."""
+        super().notify()
+        if self.booted and self.age == 1 and not self.announced:
+            self.announced = True
+            self.app.announce()
+
+
 class _Server(BaseApplication):
     """gunicorn with what we imported already, on a socket that is bound already."""
 
@@ -212,7 +228,7 @@ class _Server(BaseApplication):
         options = {
             "bind": f"fd://{self.listening.detach()}",
             "workers": self.settings.web_concurrency,
-            "worker_class": "aiohttp.GunicornUVLoopWebWorker",
+            "worker_class": _Worker,
             "preload_app": True,
             "timeout": 120,  # a worker that does not even beat for so many seconds is replaced
             "graceful_timeout": GRACE_SECONDS,
@@ -220,7 +236,6 @@ class _Server(BaseApplication):
             "control_socket_disable": True,
             "logger_class": _Log,
             "proc_name": "zhupi",
-            "when_ready": lambda _: self._announce(),
         }
         for name, value in options.items():
             self.cfg.set(name, value)
@@ -231,7 +246,8 @@ class _Server(BaseApplication):
     def run(self) -> None:
         _Arbiter(self).run()
 
-    def _announce(self) -> None:
+    def announce(self) -> None:
+        """Say where the server is, and how to sign in."""
         sentence = Text("Zhupi serves {address} (Ctrl-C stops it).", {"address": address(self.settings)})
         print(sentence.render(self.settings.language), self.sign_in, sep="\n", flush=True)
 

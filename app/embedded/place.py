@@ -203,7 +203,11 @@ def _shared_with(path: Path, owner: Owner) -> Path:
 
 def _elsewhere() -> Path:
     """ELSEWHERE, root's and passable, as system folders are."""
-    ELSEWHERE.mkdir(mode=0o755, exist_ok=True)
+    try:
+        ELSEWHERE.mkdir()
+        ELSEWHERE.chmod(0o755)  # made by us just now; our umask is stricter
+    except FileExistsError:
+        pass
     if ELSEWHERE.is_symlink() or ELSEWHERE.stat().st_uid != 0 or ELSEWHERE.stat().st_mode & 0o022:
         raise ProblemError("{path} must belong to root and be writable by root alone.", path=str(ELSEWHERE))
     return ELSEWHERE
