@@ -19,8 +19,8 @@ from app.papers.listing import PaperRow, overview, row
 from app.papers.models import MatchState, Paper, PaperState
 
 __all__ = [
-    "File", "Match", "MatchBy", "PaperRow", "Received", "StudentError", "confirm", "match_again", "overview", "read_again",
-    "receive", "record_reading", "record_unreadable", "remove", "row",
+    "File", "Match", "MatchBy", "PaperRow", "Received", "StudentError", "confirm", "match_again", "overview",
+    "read_again", "receive", "record_reading", "record_unreadable", "remove", "row",
 ]  # fmt: skip
 
 
@@ -167,8 +167,7 @@ async def confirm(session: AsyncSession, paper: Paper, student_id: int | None) -
 async def remove(session: AsyncSession, paper: Paper) -> set[int]:
     """Remove a paper with its answers and marks. Returns the ids of the student's other papers."""
     others = set(await store.ids_of_student(session, paper.assignment_id, paper.student_id)) - {paper.id}
-    await session.delete(paper)
-    await session.flush()
+    await store.delete(session, paper.id)
     return others
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, case, func, select
+from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -58,6 +59,11 @@ async def with_match(session: AsyncSession, assignment_id: int, *states: MatchSt
             .order_by(Paper.id)
         )
     ).all()
+
+
+async def delete(session: AsyncSession, paper_id: int) -> None:
+    """Remove a paper and, through the foreign keys, all that hangs on it; one that is gone already is fine."""
+    await session.execute(sql_delete(Paper).where(Paper.id == paper_id))
 
 
 async def count(session: AsyncSession, assignment_id: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from app.web import health, home, sign_in
+from app.web import health, home, paper_file, papers, sign_in, upload
 
 
 def add(app: web.Application) -> None:
@@ -19,3 +19,12 @@ def add(app: web.Application) -> None:
     router.add_post("/language", sign_in.set_language, name="set-language")
     router.add_get("/set-up/{token}", sign_in.setup_page, name="set-up")
     router.add_post("/set-up/{token}", sign_in.set_up, name="set-up-submit")
+
+    router.add_get("/assignments/{id}/papers", papers.show, name="papers")
+    router.add_post("/assignments/{id}/papers", upload.submit, name="papers_upload")
+    router.add_post("/assignments/{id}/papers/match", papers.match_again, name="papers_match")
+    router.add_get("/papers/{id}/row", papers.row, name="paper_row")
+    router.add_post("/papers/{id}/student", papers.confirm, name="paper_confirm")
+    router.add_post("/papers/{id}/read", papers.read_again, name="paper_read")
+    router.add_post("/papers/{id}/remove", papers.remove, name="paper_remove")
+    router.add_get("/papers/{id}/file", paper_file.show, name="paper_file")
