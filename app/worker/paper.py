@@ -81,13 +81,17 @@ class DecidedMarks:
 
 @dataclass(frozen=True, slots=True)
 class StoringSink:
-    """The engine's Sink: what was located goes to the paper, marks go through the recorder."""
+    """The engine's Sink: what was located goes to the paper, marks go through the recorder.
+
+    `patient` repeats a transaction while the database is away; `begun` is told when the questions' turn comes.
+    """
 
     database: Database
     recorder: Recorder
     plan: Plan
     paper_id: int
     patient: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+    begun: Callable[[], None]
 
     async def located(self, document: Document, located: Located) -> None:
         """Keep the answers that were found."""
@@ -107,6 +111,7 @@ class StoringSink:
                 await answers.keep(db, self.paper_id, rows, packed["unmatched"])
 
         await self.patient(keep)
+        self.begun()
 
     async def grading(self, label: str) -> None:
         """Note that a question is being graded."""

@@ -50,6 +50,9 @@ BUSY_SECONDS = 1.0
 MOST_TRIES = 4
 RUNS_KEPT = 16
 MATHS_SECONDS = 10.0
+# Papers that are claimed, read and located at once. If all did so together, the first question would wait for the last
+# paper.
+PAPERS_BEGINNING = 4
 MODEL_RETRIES = 3
 FAILED = N_("Grading this paper failed ({error}). Start a new run for it; the marks made so far are kept.")
 
@@ -68,6 +71,7 @@ class Worker:
         # A model's answers are waited for; the local grader counts in threads that share one interpreter.
         self._model_limit = asyncio.Semaphore(settings.max_parallel_workers)
         self._local_limit = asyncio.Semaphore(max(2, min(4, processors)))
+        self._first_steps = asyncio.Semaphore(PAPERS_BEGINNING)
         self._chat: OpenAIChat | None = None
         self._redis = redis.Redis.from_url(
             settings.redis_url.get_secret_value(), socket_timeout=5, socket_connect_timeout=5
@@ -150,16 +154,24 @@ class Worker:
 
     async def _grade_paper(self, taken: Taken) -> None:
         run_id, paper_id = int(taken.payload["run_id"]), int(taken.payload["paper_id"])
-        began = time.monotonic()
-        async with self._database.begin() as db:
-            result, number = await runs.claim(db, run_id, paper_id, taken.id)
-        if result is ClaimResult.BUSY:
-            raise Again(BUSY_SECONDS)
-        if result is ClaimResult.OVER:
-            return
-        gate = PaperGate(self._gates, run_id, paper_id, number, began)
+        turn = Turn(self._first_steps)
         try:
-            await self._grade_claimed(gate)
+            await turn.take()
+            began = time.monotonic()
+            async with self._database.begin() as db:
+                result, number = await runs.claim(db, run_id, paper_id, taken.id)
+            if result is ClaimResult.BUSY:
+                raise Again(BUSY_SECONDS)
+            if result is ClaimResult.MINE:
+                await self._grade_mine(PaperGate(self._gates, run_id, paper_id, number, began), taken, turn)
+        finally:
+            turn.give()
+
+    async def _grade_mine(self, gate: PaperGate, taken: Taken, turn: Turn) -> None:
+        """Grade a claimed paper and let go of it, whatever comes of it."""
+        run_id, paper_id = gate.run_id, gate.paper_id
+        try:
+            await self._grade_claimed(gate, turn)
         except Stopped:
             await self._let_go(gate, RunPaperState.WAITING)
             if self._stopping.is_set():
@@ -175,7 +187,7 @@ class Worker:
         else:
             await self._let_go(gate, RunPaperState.DONE)
 
-    async def _grade_claimed(self, gate: PaperGate) -> None:
+    async def _grade_claimed(self, gate: PaperGate, turn: Turn) -> None:
         """Grade a paper that is ours, or go on with it. Raises Stopped, ProblemError, or what went wrong."""
         async with self._database.begin() as db:
             order = await runs.order(db, gate.run_id, gate.paper_id)
@@ -192,7 +204,7 @@ class Worker:
             read=lambda: self._read(order.paper),
             scheme=plan.scheme,
             graders=graders,
-            sink=StoringSink(self._database, self._recorder, plan, gate.paper_id, self._patiently),
+            sink=StoringSink(self._database, self._recorder, plan, gate.paper_id, self._patiently, turn.give),
             gate=gate,
             options=replace(plan.options, scope=frozenset(order.labels)),
             limit=self._model_limit if plan.options.use_model else self._local_limit,
@@ -285,6 +297,25 @@ class Worker:
                 open_places = await runs.open_places(db, {run for run, _ in threads})
             over = [thread_of(*place) for place in threads if place not in open_places]
             await self._saver.aprune(over, strategy="delete")
+
+
+class Turn:
+    """A paper's permit for its first steps, given back once."""
+
+    def __init__(self, permits: asyncio.Semaphore) -> None:
+        self._permits = permits
+        self._taken = False
+
+    async def take(self) -> None:
+        """Wait for a permit."""
+        await self._permits.acquire()
+        self._taken = True
+
+    def give(self) -> None:
+        """Give it back, if that has not been done."""
+        if self._taken:
+            self._taken = False
+            self._permits.release()
 
 
 def thread_of(run_id: int, paper_id: int) -> str:
