@@ -25,36 +25,52 @@ _HAN = {c: i for i, c in enumerate("〇一二三四五六七八九十")} | {"零
 
 _NUM = r"(?:\d{1,3}|[〇零一二三四五六七八九十]{1,4})"
 _WORD = r"(?:questions?|quest|problem|task|exercise|aufgabe|frage|antwort|answers?|ans|ex|no|nr|q|问题|题目|答案|题|答)"
+# Repeats of blanks are bounded: two unbounded ones side by side take quadratic time on a page of blanks.
 _HEADS = (
-    ("di", re.compile(rf"(?:[\[(]\s*)?第\s*({_NUM})\s*[小大道]?\s*[题问]\s*[\])]?")),
+    (
+        "di",
+        re.compile(
+            rf"(?:[\[(]\s{{0,4}})?第\s{{0,4}}({_NUM})\s{{0,4}}[小大道]?\s{{0,4}}[题问]\s{{0,4}}[\])]?"
+        ),
+    ),
     (
         "word",
         re.compile(
-            rf"{_WORD}\s*\.?\s*(?:(?:to|for)\s+)?(?:(?:question|number|no\.?|q)\s*)?#?\s*({_NUM})", re.I
+            rf"{_WORD}\s{{0,4}}\.?\s{{0,4}}(?:(?:to|for)\s+)?(?:(?:question|number|no\.?|q)\s{{0,4}})?#?\s{{0,4}}({_NUM})",
+            re.I,
         ),
     ),
-    ("br", re.compile(rf"\(\s*({_NUM}|[A-Za-z]{{1,4}})\s*\)")),
+    ("br", re.compile(rf"[(\[]\s{{0,4}}({_NUM}|[A-Za-z]{{1,4}})\s{{0,4}}[)\]]")),
     ("circ", re.compile("([" + "".join(_CIRCLED) + "])")),
     ("n", re.compile(rf"({_NUM})")),
     ("letter", re.compile(r"([A-Za-z]|[ivx]{1,4})(?=\s?[.)、:])")),
 )
 _SUB = re.compile(
-    r"\s?[.\-]?\s?(?:\(\s*([A-Za-z]{1,4}|\d{1,2}|[一二三四五六七八九十]{1,2})\s*\)|([a-zA-Z])(?![A-Za-z])"
+    r"\s?[.\-]?\s?(?:\(\s{0,4}([A-Za-z]{1,4}|\d{1,2}|[一二三四五六七八九十]{1,2})\s{0,4}\)|([a-zA-Z])(?![A-Za-z])"
     r"|([" + "".join(_CIRCLED) + r"]))|[.\-](\d{1,2})(?!\d)"
 )
 _DELIMITER = re.compile(r"\s?(?:[.](?!\d)|、|\)|:(?!\d)|。)|:")
 _CLOSING = re.compile(r"\s?[:.、](?!\d)")
 _GAP = re.compile(r"[ \t]{2,}|\t|[ \t]*(?:$|\n)")
 _POINTS = re.compile(
-    r"\s*[(\[]\s*(?:共|本题|满分)?\s*\d+(?:\.\d+)?\s*(?:分|points?|marks?|pts?|punkte)\s*[)\]]", re.I
+    r"\s{0,4}[(\[]\s{0,4}(?:共|本题|满分)?\s{0,4}\d+(?:\.\d+)?\s{0,4}(?:分|points?|marks?|pts?|punkte)\s{0,4}[)\]]",
+    re.I,
 )
 _GOES_ON = r"(?:continued|cont['’]?d|cont\.?|ctd\.?|接上页?|续上?页?|续)"
 # "1. continued growth" and "1. 续写" are answers: the word must stand in brackets or alone.
-_CONTINUED = re.compile(rf"\s*(?:[(\[]\s*{_GOES_ON}\s*[)\]]|{_GOES_ON}(?=\s*(?:[:、.]|\n|$)))\s*[:.]?", re.I)
-_CONTINUES = re.compile(r"[(\[]?\s*(?:接上页?|续上?页?|接|续|continued|continuation of)\s*[:,]?\s*", re.I)
-ANSWER_WORD = re.compile(
-    r"\s*(?:(?:my\s+)?(?:answer|ans|antwort)\s*:|(?-i:A)\s*:(?=\s)|[答解]\s*案?\s*:)", re.I
+_CONTINUED = re.compile(
+    rf"\s{{0,4}}(?:[(\[]\s{{0,4}}{_GOES_ON}\s{{0,4}}[)\]]|{_GOES_ON}(?=\s{{0,4}}(?:[:、.]|\n|$)))\s{{0,4}}[:.]?",
+    re.I,
 )
+_CONTINUES = re.compile(
+    r"[(\[]?\s{0,4}(?:接上页?|续上?页?|接|续|continued|continuation of)\s{0,4}[:,]?\s{0,4}", re.I
+)
+ANSWER_WORD = re.compile(
+    r"\s{0,4}(?:(?:my\s+)?(?:answer|ans|antwort)\s{0,4}:|(?-i:A)\s{0,4}:(?=\s)|[答解]\s{0,4}案?\s{0,4}:)",
+    re.I,
+)
+# The strength of a number without a sign: believed only where nothing better is found.
+BARE = 2
 _LEAD = re.compile(r"[ \t>*#•·\-]{0,12}")
 
 
@@ -142,12 +158,24 @@ def line_marks(text: str, start: int, end: int, known: Known) -> Iterator[Mark]:
         # Marks of a list (#, *, •) before the label are part of it.
         yield replace(first, start=start)
         position = first.end
+        # "Q2) a) ..." or "一、1. ...": a head and its first part.
+        if first.key in known.heads and not first.partial:
+            part = mark_at(text, _spaces(text, position, end), end, known, at_line_start=True)
+            if part and (part.key not in known.heads or part.key[0] in known.tails):
+                yield part
+                position = part.end
     for gap in _WIDE.finditer(text, position, end):
         if found := mark_at(text, gap.end(), end, known, at_line_start=False):
             yield replace(found, start=gap.start())
 
 
-_WIDE = re.compile(r"(?:[ ]{2,}|[ ]*\t[ \t]*|[;,]\s+)(?=\S)")
+def _spaces(text: str, start: int, end: int) -> int:
+    while start < end and text[start] in " \t":
+        start += 1
+    return start
+
+
+_WIDE = re.compile(r"(?:(?<![ \t])(?:[ \t]{2,}|\t)|[;,]\s{1,40})(?=\S)")
 
 
 def mark_at(
@@ -171,11 +199,10 @@ def mark_at(
             continue
         stop, sign, strength = closed
         tail = _CONTINUED.match(text, stop, end)
-        stop = tail.end() if tail else stop
-        if points := _POINTS.match(text, stop, end):
-            stop = points.end()
-        if delimiter := _CLOSING.match(text, stop, end):
-            stop = delimiter.end()
+        points = _POINTS.match(text, tail.end() if tail else stop, end)
+        if last := points or tail:
+            delimiter = _CLOSING.match(text, last.end(), end)
+            stop = delimiter.end() if delimiter else last.end()
         if answer := ANSWER_WORD.match(text, stop, end):
             stop = answer.end()
         style = ("han" if form == "n" and not head[1][0].isdecimal() else form) + sign
@@ -227,5 +254,8 @@ def _close(text: str, stop: int, end: int, form: str, compound: bool) -> tuple[i
         return stop, "", 9
     if compound and (not after or after.isspace()):
         return stop, "", 7
-    gap = _GAP.match(text, stop, end)
-    return (stop, "", 2) if gap is not None and form == "n" else None
+    if form != "n":
+        return None
+    if after == "," and not text[stop + 1 : end][:1].isdigit():
+        return stop + 1, ",", BARE
+    return (stop, "", BARE) if _GAP.match(text, stop, end) or after == " " else None

@@ -30,6 +30,8 @@ Span = tuple[int, int]
 
 # A paper with labels on fewer than half of its questions may have written them as bare numbers.
 ENOUGH = 0.5
+# The form's empty line or brackets are no answer.
+_NOTHING = re.compile(r"[\s_…]*(?:\.{3,}|_+|…+|\(\s*\))[\s_.…]*")
 # With one question in the scheme, this much text before its label shows that it is a list item in the answer.
 LONG_BEFORE_ONLY_LABEL = 80
 _SEE_BACK = re.compile(
@@ -89,8 +91,8 @@ def _choose(text: str, scheme: Scheme, slots: Slots, places: list[Place]) -> lis
     chosen = _chain(text, scheme, slots, firm)
     if len(firm) < len(places) and len(chosen) < ENOUGH * len(scheme.questions):
         with_bare = _chain(text, scheme, slots, places)
-        # Bare numbers are believed only when they make a sequence of their own.
-        if len(with_bare) >= max(2, 2 * len(chosen)):
+        # Bare numbers are believed only when they make a long sequence of their own.
+        if len(with_bare) >= max(2, 2 * len(chosen), ENOUGH * len(scheme.questions)):
             chosen, firm = with_bare, places
     cuts = [cut for place, slot in chosen for cut in _cuts_of(place, slot, slots)]
     cuts += _continuations(firm, slots, cuts, text)
@@ -182,6 +184,10 @@ def _fill(text: str, plain: str, scheme: Scheme, cuts: list[Cut], holes: Sequenc
         spans[cut.question] += _without(begin, stop, holes, text)
         if stop < end:
             unmatched += _without(stop, end, holes, text)
+    for index, found in spans.items():
+        if _NOTHING.fullmatch("".join(plain[start:end] for start, end in found)):
+            unmatched += found
+            spans[index] = []
     answers = tuple(
         _answer(text, question.label, spans.get(index)) for index, question in enumerate(scheme.questions)
     )

@@ -4,13 +4,14 @@ sections.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.grading.chain import Candidate, restarts
-from app.grading.labels import Key, Known, Mark, key_of, line_marks, mark_at, narrow
-from app.grading.repeated_prompt import prompt_end
+from app.grading.labels import BARE, Key, Known, Mark, key_of, line_marks, mark_at, narrow
+from app.grading.repeated_prompt import may_begin, prompt_end
 from app.grading.rows import Range, ranges, row_numbers
 from app.scheme.types import Kind, Scheme
 
@@ -26,22 +27,24 @@ LEAST = 0.5
 # Partial labels, "(a)", stand for every question with that part; more of them than this are not weighed one
 # by one.
 MOST_READINGS = 200_000
+# A paper has a few hundred places that look like labels; a file made of nothing else is not read to its end.
+MOST_PLACES = 20_000
 
 _CHOICE = re.compile(r"\s*[A-Ha-h]{1,6}(?![A-Za-z])")
 _PAGE_NUMBER = re.compile(
-    r"\s*(?:-+\s*\d{1,3}\s*-+|page\s*\d{1,3}(?:\s*(?:of|/)\s*\d{1,3})?"
-    r"|第\s*\d{1,3}\s*页(?:\s*[,，、/]?\s*共\s*\d{1,3}\s*页)?)\s*",
+    r"\s{0,4}(?:-+\s{0,4}\d{1,3}\s{0,4}-+|page\s{0,4}\d{1,3}(?:\s{0,4}(?:of|/)\s{0,4}\d{1,3})?"
+    r"|第\s{0,4}\d{1,3}\s{0,4}页(?:\s{0,4}[,，、/]?\s{0,4}共\s{0,4}\d{1,3}\s{0,4}页)?)\s{0,4}",
     re.I,
 )
 _HEADER = re.compile(
-    r"\s*(姓\s*名|学\s*号|班\s*级|日\s*期|考\s*号|座\s*号|准考证号|学\s*校|科\s*目|得\s*分"
+    r"\s{0,4}(姓\s{0,4}名|学\s{0,4}号|班\s{0,4}级|日\s{0,4}期|考\s{0,4}号|座\s{0,4}号|准考证号|学\s{0,4}校|科\s{0,4}目|得\s{0,4}分"
     r"|name|student(?:\s+(?:id|no\.?|name|number))?|id|class|date|score|school|subject"
-    r"|vorname|nachname|klasse|datum)\s*[:_ ]",
+    r"|vorname|nachname|klasse|datum)\s{0,4}[:_ ]",
     re.I,
 )
 _SECTION = re.compile(
-    r"\s*(?:第?\s*[一二三四五六七八九十]{1,2}\s*(?:部分|大题)?\s*[、.:)]?\s*"
-    r"|(?:part|section)\s+\w{1,4}\b\s*[.:]?\s*)"
+    r"\s{0,4}(?:第?\s{0,4}[一二三四五六七八九十]{1,2}\s{0,4}(?:部分|大题)?\s{0,4}[、.:)]?\s{0,4}"
+    r"|(?:part|section)\s+\w{1,4}\b\s{0,4}[.:]?\s{0,4})"
     r"(?:[^\n]{0,6}(?:选择|填空|判断|解答|简答|计算|论述|问答|材料|阅读|作文|写作|名词解释|应用|证明|实验|听力|翻译)"
     r"[^\n]{0,40}|(?:multiple|short|long|essay|true|reading|writing|choice|problems?)[^\n]{0,60})",
     re.I,
@@ -63,12 +66,20 @@ class Slots:
     by_tail: dict[str, tuple[int, ...]]
     literals: dict[str, int]
     numbers: dict[int, int]
+    han_heads: bool
 
     @classmethod
     def of(cls, scheme: Scheme) -> Slots:
         """The slots of a scheme."""
         keys = [key_of(question.label) for question in scheme.questions]
         known = Known.of(keys)
+        # "一、1": the heads are in Chinese numerals, the parts are not, so "1." is a part and never a head.
+        han_heads = any(
+            len(key) > 1
+            and key[0].isdigit()
+            and not re.match(r"\D*\d", narrow(question.label).split("、")[0])
+            for key, question in zip(keys, scheme.questions, strict=True)
+        )
         questions: list[int | None] = []
         by_key: dict[Key, tuple[int, ...]] = {}
         by_tail: dict[str, tuple[int, ...]] = {}
@@ -89,12 +100,14 @@ class Slots:
             if len(key) > 1:
                 by_tail[key[-1]] = (*by_tail.get(key[-1], ()), slot)
             questions.append(index)
-        return cls(known, tuple(questions), by_key, by_tail, literals, numbers)
+        return cls(known, tuple(questions), by_key, by_tail, literals, numbers, han_heads)
 
     def of_mark(self, mark: Mark) -> tuple[int, ...]:
         """Every slot that a mark may stand for."""
         whole = () if mark.partial else self.by_key.get(mark.key, ())
         tail = self.by_tail.get(mark.key[0], ()) if len(mark.key) == 1 else ()
+        if self.han_heads and tail:
+            return whole if mark.style.startswith(("han", "di")) else tail
         written_so = mark.partial or mark.style.startswith(("br", "circ"))
         return tuple(sorted({*whole, *(tail if written_so else ())}))
 
@@ -135,7 +148,7 @@ def paper_furniture(text: str, pages: Sequence[Span]) -> list[Span]:
         edges = {*lines[:1], *lines[-1:]}
         top = True
         for span in lines:
-            line = text[slice(*span)]
+            line = text[slice(*span)].strip()
             head = _HEADER.match(line)
             word = re.sub(r"\s", "", head[1]).lower() if head else ""
             top = top and head is not None and len(line) < 120
@@ -164,14 +177,19 @@ def find_places(text: str, slots: Slots, holes: list[Span]) -> list[Place]:
     taken = set(holes)
     lines = [span for span in _lines(text, 0, len(text)) if span not in taken]
     sections = {span for span in lines if span[1] - span[0] < 80 and _SECTION.fullmatch(text, *span)}
-    places = [place for span in lines if span not in sections for place in _places_of_line(text, span, slots)]
-    if len([place for place in places if not place.bare]) >= len(sections):
+    places = _first_places(text, [span for span in lines if span not in sections], slots)
+    if not slots.han_heads and len([place for place in places if not place.bare]) >= len(sections):
         holes += sorted(sections)
         holes.sort()
     else:
         # The paper has no other labels than these: 一、 名词解释 is then question 一 and not a heading.
-        places = [place for span in lines for place in _places_of_line(text, span, slots)]
+        places = _first_places(text, lines, slots)
     return _with_lists(places, slots)
+
+
+def _first_places(text: str, lines: Sequence[Span], slots: Slots) -> list[Place]:
+    every = (place for span in lines for place in _places_of_line(text, span, slots))
+    return list(itertools.islice(every, MOST_PLACES))
 
 
 def _places_of_line(text: str, span: Span, slots: Slots) -> list[Place]:
@@ -197,7 +215,7 @@ def _place(mark: Mark, slots: Slots) -> Place | None:
         return None
     return Place(
         mark.start, mark.end, readings, mark.style, mark.strength, mark.at_line_start, mark.indent,
-        continued=mark.continued, bare=mark.strength <= 2,
+        continued=mark.continued, bare=mark.strength <= BARE,
     )  # fmt: skip
 
 
@@ -287,6 +305,7 @@ def _what_follows(text: str, scheme: Scheme, question: int | None, place: Place)
     bonus = 0.0
     if asked.kind is Kind.CHOICE and _CHOICE.match(text, place.end):
         bonus += CHOICE_FOLLOWS
-    if asked.prompt and prompt_end(text, place.end, len(text), asked.prompt) is not None:
+    prompt = asked.prompt
+    if may_begin(text, place.end, prompt) and prompt_end(text, place.end, len(text), prompt) is not None:
         bonus += PROMPT_FOLLOWS
     return bonus

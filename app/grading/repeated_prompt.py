@@ -15,6 +15,7 @@ _AFTER = re.compile(
     r"[\s?!.:,;。？！：，；…_)\]]*(?:[(\[]\s*\d+(?:\.\d+)?\s*(?:分|points?|marks?|pts?)\s*[)\]])?[。.:]?",
     re.I,
 )
+_FIRST = re.compile(r"[^\W_]")
 _BREAK = re.compile(r"[\n?？(（\[]")
 
 
@@ -24,6 +25,13 @@ def _letters(text: str, start: int, end: int) -> tuple[str, list[int]]:
     # One character a place: a few letters grow in lower case ("İ"), those keep their case.
     lowered = [text[i].lower() for i in places]
     return "".join(c if len(c) == 1 else text[i] for c, i in zip(lowered, places, strict=True)), places
+
+
+def may_begin(text: str, start: int, prompt: str) -> bool:
+    """Whether the first letter or digit after `start` (within a short way) is the prompt's: a cheap first look."""
+    wanted = _FIRST.search(prompt)
+    there = _FIRST.search(text, start, start + 40)
+    return bool(wanted and there) and wanted[0].lower() == there[0].lower()  # type: ignore[index]
 
 
 def prompt_end(text: str, start: int, end: int, prompt: str) -> int | None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 # 1-5 BCADA, 1~5: B C A D A, 第1-5题 BCADA. A separator must follow the range: "1-5" alone or "1-5x" is none.
 _RANGE = re.compile(
-    r"(?:第\s*)?(\d{1,3})\s*(?:-|~|–|—|--|至|to)\s*(\d{1,3})\s*题?\s*(?::|\.|、|\)|\s)\s*(?=\S)", re.I
+    r"(?:第\s{0,4})?(\d{1,3})\s{0,4}(?:-|~|–|—|--|至|to)\s{0,4}(\d{1,3})\s{0,4}题?\s{0,4}(?::|\.|、|\)|\s)\s{0,4}(?=\S)",
+    re.I,
 )
 _SEPARATORS = re.compile(r"[\s,;，；、/]+")
 _TOKEN = re.compile(r"[^\s,;，；、/]+")
