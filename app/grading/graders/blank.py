@@ -21,6 +21,7 @@ from app.grading.graders.computed import (
     no_points,
     splits_evenly,
 )
+from app.grading.graders.quantity import chinese_quantity
 from app.grading.model import GradeOptions
 from app.grading.normalise import Mapped, comparable, is_cjk, normalise, trim
 from app.grading.state import Answer, QuestionMark
@@ -288,10 +289,13 @@ def _match(said: str, key: str, option: str) -> Match:
         )
     ours, theirs = _number(key), _number(wanted)
     if ours is not None and theirs is not None:
-        if ours != theirs:
-            return Match.OTHER
         plain = not any(char in key + wanted for char in "/%")
-        return Match.SAME if plain else Match.CLOSE
+        if ours == theirs:
+            return Match.SAME if plain else Match.CLOSE
+        # 10 for 10 %: the sign is missing, the number is there.
+        return Match.CLOSE if key.rstrip("%") == wanted.rstrip("%") else Match.OTHER
+    if _same_digits(key, wanted):
+        return Match.CLOSE
     if _near(key, wanted):
         return Match.CLOSE
     return Match.AMONG if _contains(key, wanted) or _contains(wanted, key) else Match.OTHER
@@ -315,6 +319,17 @@ def _number(text: str) -> Fraction | None:
         return None
     value = Fraction(text.rstrip("%").replace(",", ""))
     return value / 100 if text.endswith("%") else value
+
+
+def _same_digits(said: str, wanted: str) -> bool:
+    """Whether the same numbers stand in both with other signs between, or one is in Chinese words (五, 1949.10.1)."""
+    if (digits := re.findall(r"\d+", wanted)) and digits == re.findall(r"\d+", said):
+        # A letter or character more may be a unit or another word: only dates and ratios are "the same digits".
+        return len(digits) > 1
+    for words, number in ((said, _number(wanted)), (wanted, _number(said))):
+        if number is not None and (read := chinese_quantity(words)) and read.end == len(words):
+            return read.value == number and not read.units
+    return False
 
 
 def _near(said: str, wanted: str) -> bool:

@@ -31,7 +31,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _SEPARATOR = r"(?:\s*(?:,|;|·|&|\+|和|与|及|以及|\band\b)\s*|\s+|(?<=[)\]])(?=[(\[]))"
-_GROUP = rf"[(\[]?[{_LETTER}]{{1,8}}[)\]]?"
+_GROUP = rf"(?:[(\[]\s?)?[{_LETTER}]{{1,8}}(?:\s?[)\]])?"
 _LETTERS = re.compile(rf"(?:both\s+)?({_GROUP}(?:{_SEPARATOR}{_GROUP})*)(?![A-Za-z0-9])", re.IGNORECASE)
 _ALONE = re.compile(rf"(?<![A-Za-z])[{_LETTER}]+(?![A-Za-z])")
 # What a crossed-out or hesitating answer looks like once it is text.
@@ -238,7 +238,7 @@ def _clean(body: str, match: re.Match[str], choices: dict[str, str]) -> bool:
         return True
     if _AFTER.match(rest):
         return True
-    letters = match[1].upper().strip("()[]")
+    letters = match[1].upper().strip("()[] ")
     if len(letters) == 1 and letters in choices and comparable(rest) == choices[letters]:
         return True
     if len(letters) == 1 and comparable(rest) in choices.values():

@@ -27,6 +27,7 @@ BAD_REFERENCE = N_("The reference answer of this question could not be read as m
 LIMIT = N_("Comparing this answer with the reference took too long")
 CRASH = N_("Comparing this answer with the reference failed")
 REPEATS = N_("The answer repeats an expression of the question; please look whether it was worked out")
+OTHER_UNIT = N_("The unit of the answer is not the reference's, or one of them has none")
 STEPS = N_("The result is wrong; the criteria may give points for the work shown")
 
 _REASONS = {
@@ -51,6 +52,11 @@ _BORDER = re.compile(
     r"\n|∴|∵|所以|因此|故|解得|化简得|得|即|即为|therefore|thus|hence|\bso\b|=>|⇒|\.(?=\s|$)|;\s*(?=[a-z]\s*=.*;)",
     re.IGNORECASE,
 )
+# Units that are no product of letters; a single m or g might be a name, and pint is not asked here.
+_UNIT = re.compile(
+    r"(?<=[\dπ)}\]])\s*(?:(?:平方|立方)?(?:厘米|毫米|分米|千米|米|千克|克|升|毫升)|元|个|人|(?:cm|mm|dm|km|kg|mL|ml)(?:\^?[23])?)$"
+)
+_THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
 _TAIL = re.compile(r"[\s.;,:。]+$")
 
 
@@ -80,6 +86,8 @@ class MathsGrader:
         key = comparable(answer.text)
         if key and any(key == comparable(reference) for reference in question.references):
             return all_points(question, answer, mapped.whole(), self.name)
+        if self._other_unit(question, mapped.text):
+            return doubt(question, self.name, Text(OTHER_UNIT))
         references = [read for text in question.references if (read := _reference(text))]
         if not references:
             return doubt(question, self.name, Text(BAD_REFERENCE))
@@ -94,6 +102,11 @@ class MathsGrader:
             return doubt(question, self.name, Text(CRASH))
         return self._mark(question, answer, mapped, verdicts)
 
+    def _other_unit(self, question: Question, text: str) -> bool:
+        """Whether the answer's unit (cm, 元) is none of the references': values alone would not decide then."""
+        said = _unit_of(text)
+        return all(said != _unit_of(normalise(r, fold_case=False).text) for r in question.references)
+
     def _mark(
         self, question: Question, answer: Answer, mapped: Mapped, verdicts: Sequence[tuple[str, Span]]
     ) -> QuestionMark:
@@ -105,6 +118,8 @@ class MathsGrader:
         for verdict, _ in verdicts:
             if verdict != "different":
                 return doubt(question, self.name, Text(_REASONS[verdict]))
+        if any(_THOUSANDS.search(text) for text in (mapped.text, *question.references)):
+            return doubt(question, self.name, Text(_REASONS["reading"]))
         if len(question.criteria) > 1 and (len(verdicts) > 1 or mapped.text.count("=") > 1):
             return doubt(question, self.name, Text(STEPS))
         return no_points(question, answer, verdicts[-1][1], self.name)
@@ -129,6 +144,8 @@ def _readings(mapped: Mapped) -> list[tuple[tuple[Node, ...], Span]]:
         begin = start + len(_match_lead(text[start:end]))
         tail = _TAIL.search(text, begin, end)
         end = tail.start() if tail else end
+        unit = _UNIT.search(text, begin, end)
+        end = unit.start() if unit else end
         if begin >= end or any(mapped.span(begin, end) == span for _, span in found):
             continue
         try:
@@ -141,6 +158,13 @@ def _readings(mapped: Mapped) -> list[tuple[tuple[Node, ...], Span]]:
         if (start, end) != (0, len(text)) and start > 0:
             break
     return found
+
+
+def _unit_of(text: str) -> str:
+    """The unit that a normalised text ends in, spelled without ^ and spaces; "" for none."""
+    body = _TAIL.sub("", text)
+    found = _UNIT.search(body)
+    return re.sub(r"[\s^]", "", found[0]) if found else ""
 
 
 def _match_lead(text: str) -> str:

@@ -219,7 +219,8 @@ def _equation(node: Node) -> Meaning:
             values = _both_signs(sides[-1])
             return Meaning("assigned", tuple((n, v) for n in names for v in values), bound=frozenset(names))
     built = tuple(tuple(_both_signs(side)) for side in sides)
-    if len(built) == 2:
+    # Without letters it is no equation but a calculation: 2+2=4.
+    if len(built) == 2 and names_in(node):
         return Meaning("relation", tuple(("=", a, b) for a in built[0] for b in built[1]), False)
     return Meaning("chain", built, False)
 

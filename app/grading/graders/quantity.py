@@ -39,6 +39,9 @@ _CHINESE_FRACTION = re.compile(
 )
 
 
+_BELOW = re.compile(r"(?:负|零下|\bminus |\bnegative )\s?$", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """One number as it was written.
@@ -87,6 +90,8 @@ def _quantity(text: str, match: re.Match[str], limit: int) -> Quantity | None:
             begin = match.start() + len(match["sign"])  # a minus between two things is an operator
         elif "-" in match["sign"]:
             value = -value
+    elif below := _BELOW.search(text[:begin]):
+        value, begin = -value, begin - len(below[0])
     value, step, position = _scaled(text, match.end(), value, step)
     percent = False
     blank = text[position : position + 1] == " "
@@ -94,7 +99,12 @@ def _quantity(text: str, match: re.Match[str], limit: int) -> Quantity | None:
         percent, factor = True, 100 if mark == "%" else 1000
         value, step, position = value / factor, step / factor if step else None, position + blank + 1
         return Quantity(value, step, (), percent, begin, position, position)
-    units, end = read_unit(text, position + blank)
+    inside = text[position + blank : position + blank + 1] in ("(", "[")
+    units, end = read_unit(text, position + blank + inside)
+    if units and inside:
+        # A unit in brackets, "5 (m/s)", counts when the bracket holds nothing else.
+        closed = text[end : end + 1] in (")", "]")
+        units, end = (units, end + 1) if closed else ((), position)
     if units:
         return Quantity(value, step, units, percent, begin, position + blank, end)
     sign = text[begin - 1 : begin]
