@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from app.assignments import models
 from app.scheme.types import Criterion, Kind, Question, Scheme
@@ -40,3 +41,31 @@ def fill(row: models.Question, question: Question, position: int) -> None:
     row.tolerance = question.tolerance
     row.relative = question.relative
     row.unit = question.unit
+
+
+def to_json(question: Question) -> dict[str, Any]:
+    """A question as a JSON object with its fields' names."""
+    return {
+        **{
+            name: getattr(question, name)
+            for name in ("label", "prompt", "points", "relative", "unit", "tolerance")
+        },
+        "kind": question.kind.value,
+        "references": list(question.references),
+        "criteria": [{"text": c.text, "points": c.points} for c in question.criteria],
+    }
+
+
+def from_json(data: Mapping[str, Any]) -> Question:
+    """The inverse of `to_json`."""
+    return Question(
+        label=data["label"],
+        kind=Kind(data["kind"]),
+        prompt=data["prompt"],
+        points=float(data["points"]),
+        references=tuple(data["references"]),
+        criteria=tuple(Criterion(entry["text"], float(entry["points"])) for entry in data["criteria"]),
+        tolerance=data["tolerance"],
+        relative=data["relative"],
+        unit=data["unit"],
+    )

@@ -14,6 +14,10 @@ class Assignment(Created, Base):
     `strictness` 1 (mild) to 3; `feedback_language` "zh" or "en"; `grader` "local" or "model"; `cost_cap` in US
     dollars a run, None is without; `grade_lines` {"A": .., "B": .., "C": .., "D": ..} in percent of the maximum.
     `scheme_version` is raised by each edit of the scheme.
+
+    Loaded only when asked for (`store.load_texts`): `scheme_text` is the text that the scheme was last read from,
+    `scheme_notes` the reader's remarks on its lines [{"line", "text", "severity"}] until the teacher has seen to
+    them, `deleted_question` the question deleted last {"id", "position", "question"}, so that it can come back.
     """
 
     __tablename__ = "assignments"
@@ -28,6 +32,9 @@ class Assignment(Created, Base):
     cost_cap: Mapped[float | None]
     grade_lines: Mapped[Json]
     scheme_version: Mapped[int] = mapped_column(default=1, server_default="1")
+    scheme_text: Mapped[str] = mapped_column(default="", server_default="", deferred=True)
+    scheme_notes: Mapped[JsonList] = mapped_column(default=list, server_default="[]", deferred=True)
+    deleted_question: Mapped[Json | None] = mapped_column(deferred=True)
 
     questions: Mapped[list[Question]] = relationship(
         order_by="Question.position", lazy="raise_on_sql", cascade="all, delete-orphan", passive_deletes=True
@@ -37,13 +44,15 @@ class Assignment(Created, Base):
 class Question(Base):
     """One question of an assignment's scheme; the columns mean what app.scheme.types.Question says.
 
-    A row keeps its id over edits of the scheme: marks hang on it.
+    A row keeps its id over edits of the scheme: marks hang on it. A scheme is kept with its problems while the
+    teacher works on it (no points yet: 0); `service.ready_to_grade` is what grading asks. `version` is the
+    scheme_version in which the row last changed: a form that was shown before it is stale.
     """
 
     __tablename__ = "questions"
     __table_args__ = (
         UniqueConstraint("assignment_id", "label", deferrable=True, initially="DEFERRED"),
-        CheckConstraint("points > 0", name="points"),
+        CheckConstraint("points >= 0", name="points"),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -59,3 +68,4 @@ class Question(Base):
     tolerance: Mapped[float | None]
     relative: Mapped[bool] = mapped_column(default=False, server_default="false")
     unit: Mapped[str | None]
+    version: Mapped[int] = mapped_column(default=1, server_default="1")

@@ -60,6 +60,9 @@ def upgrade() -> None:
         sa.Column("cost_cap", sa.Double(), nullable=True),
         sa.Column("grade_lines", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("scheme_version", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("scheme_text", sa.String(), server_default="", nullable=False),
+        sa.Column("scheme_notes", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("deleted_question", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["class_id"], ["classes.id"], name=op.f("fk_assignments_class_id"), ondelete="CASCADE"
@@ -143,7 +146,8 @@ def upgrade() -> None:
         sa.Column("tolerance", sa.Double(), nullable=True),
         sa.Column("relative", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("unit", sa.String(), nullable=True),
-        sa.CheckConstraint("points > 0", name=op.f("ck_questions_points")),
+        sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
+        sa.CheckConstraint("points >= 0", name=op.f("ck_questions_points")),
         sa.ForeignKeyConstraint(
             ["assignment_id"], ["assignments.id"], name=op.f("fk_questions_assignment_id"), ondelete="CASCADE"
         ),
