@@ -1,0 +1,89 @@
+"""Named queries on marks and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import User
+from app.assignments.models import Assignment, Question
+from app.marks.models import Mark, MarkChange, MarkState
+from app.papers.models import Paper
+
+
+async def locked(session: AsyncSession, paper_id: int, question_id: int) -> Mark | None:
+    """A mark, its row locked until the transaction ends."""
+    return await session.scalar(
+        select(Mark)
+        .where(Mark.paper_id == paper_id, Mark.question_id == question_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+async def locked_of_paper(session: AsyncSession, paper_id: int) -> Sequence[Mark]:
+    """All marks of a paper, locked, always in the same order so that two teachers cannot block each other."""
+    found = await session.scalars(
+        select(Mark).where(Mark.paper_id == paper_id).order_by(Mark.id).with_for_update()
+    )
+    return found.all()
+
+
+async def make_empty(session: AsyncSession, paper: Paper, question: Question) -> Mark:
+    """A mark for a question that was never graded, locked; a colleague's that came first is taken instead."""
+    version = await session.scalar(
+        select(Assignment.scheme_version).where(Assignment.id == paper.assignment_id)
+    )
+    await session.execute(
+        insert(Mark)
+        .values(
+            paper_id=paper.id,
+            question_id=question.id,
+            state=MarkState.NEEDS_TEACHER,
+            criteria=[],
+            scheme_version=version or 1,
+        )
+        .on_conflict_do_nothing(index_elements=["paper_id", "question_id"])
+    )
+    made = await locked(session, paper.id, question.id)
+    assert made is not None
+    return made
+
+
+async def of_paper(session: AsyncSession, paper_id: int) -> dict[int, Mark]:
+    """The marks of a paper by question id."""
+    found = await session.scalars(select(Mark).where(Mark.paper_id == paper_id))
+    return {mark.question_id: mark for mark in found}
+
+
+async def history(
+    session: AsyncSession, mark_ids: Sequence[int], most: int = 200
+) -> dict[int, list[tuple[MarkChange, str | None]]]:
+    """The newest changes of each mark with the name of who made them (None: the engine), newest first."""
+    rows = await session.execute(
+        select(MarkChange, User.name)
+        .outerjoin(User, User.id == MarkChange.user_id)
+        .where(MarkChange.mark_id.in_(mark_ids))
+        .order_by(MarkChange.mark_id, MarkChange.id.desc())
+    )
+    found: dict[int, list[tuple[MarkChange, str | None]]] = {}
+    for change, name in rows:
+        entries = found.setdefault(change.mark_id, [])
+        if len(entries) < most:
+            entries.append((change, name))
+    return found
+
+
+async def last_changed_by(session: AsyncSession, mark_id: int) -> str | None:
+    """The name of who changed a mark last; None for the engine."""
+    return await session.scalar(
+        select(User.name)
+        .select_from(MarkChange)
+        .outerjoin(User, User.id == MarkChange.user_id)
+        .where(MarkChange.mark_id == mark_id)
+        .order_by(MarkChange.id.desc())
+        .limit(1)
+    )
