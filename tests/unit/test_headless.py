@@ -180,3 +180,83 @@ def test_no_papers_give_a_table_of_heads() -> None:
     assert rows(results_csv({"papers": [], "needs_teacher": 0})) == [
         ["file", "number", "student", "total", "max", "needs_teacher"]
     ]
+
+
+ALL_KINDS = """# Everything
+
+## 1. [choice] (2)
+Which one is red?
+Answer: B
+
+## 2. [blank] (2)
+Plants make sugar by ...
+Answer: photosynthesis
+
+## 3. [number] (2)
+The speed?
+Answer: 7.5 m/s
+
+## 4. [maths] (2)
+Expand (x+1)^2
+Answer: x^2+2x+1
+
+## 5. [text] (3)
+Explain osmosis.
+Answer: Water moves through a membrane from low to high concentration of solute.
+"""
+ANSWERS = """Name: Alice Smith
+1. B
+2. Photosynthesis
+3. 7.5 m/s
+4. 1 + 2x + x^2
+5. Water moves through a membrane from low to high concentration of solute.
+"""
+
+
+async def test_every_kind_with_the_real_graders_and_no_model(tmp_path: Path) -> None:
+    scheme = write(tmp_path / "s", s__md=ALL_KINDS) / "s.md"
+    papers = write(tmp_path / "papers", a__txt=ANSWERS)
+    questions = (await grade_folder(scheme, papers))["papers"][0]["questions"]
+    assert [(q["label"], q["points"]) for q in questions[:4]] == [("1", 2), ("2", 2), ("3", 2), ("4", 2)]
+    # The local grader proposes or hands over; what it may not do is break a rule of the check.
+    assert questions[4]["points"] == 3 or "grader" not in (questions[4]["reason"] or "").lower()
+
+
+async def test_a_model_over_http_marks_sentences_and_sees_no_name(tmp_path: Path) -> None:
+    from app.grading.chat import connect
+    from tests.stubs.processes import ModelServer
+
+    scheme = write(tmp_path / "s", s__md=ALL_KINDS) / "s.md"
+    papers = write(tmp_path / "papers", a__txt=ANSWERS)
+    with ModelServer() as server:
+        chat = connect("custom", server.url, "key", "stub", timeout_seconds=10, max_retries=0, max_parallel=4)
+        try:
+            results = await grade_folder(scheme, papers, chat=chat)
+        finally:
+            await chat.aclose()
+        counters = server.counters()
+    questions = results["papers"][0]["questions"]
+    assert [q["points"] for q in questions[:4]] == [2, 2, 2, 2]
+    assert questions[4]["state"] == "graded" and questions[4]["criteria"][0]["quote"]
+    # Only the sentences went out: the checkers' verdicts were final.
+    assert counters["calls"] == 1
+    assert "Alice" not in json.dumps(counters)
+
+
+async def test_a_model_that_quotes_what_is_not_there_leaves_the_question_to_the_teacher(
+    tmp_path: Path,
+) -> None:
+    from app.grading.chat import connect
+    from tests.stubs.processes import ModelServer
+
+    scheme = write(tmp_path / "s", s__md=ALL_KINDS) / "s.md"
+    papers = write(tmp_path / "papers", a__txt=ANSWERS)
+    with ModelServer() as server:
+        server.control(mode="wrong_quote")
+        chat = connect("custom", server.url, "key", "stub", timeout_seconds=10, max_retries=0, max_parallel=4)
+        try:
+            results = await grade_folder(scheme, papers, chat=chat)
+        finally:
+            await chat.aclose()
+    assert [q["state"] for q in results["papers"][0]["questions"]] == ["graded"] * 4 + ["needs_teacher"]
+    assert results["papers"][0]["total"] == 8
