@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 # Marks are in steps of at least 0.01; this is far below one and far above what adding floats loses.
 EPSILON = 1e-6
 
+# Steps tried in this order where a scheme gives points that are no multiple of the usual step.
+FINER_STEPS = (0.25, 0.1, 0.05, 0.01)
+
 
 def check_mark(
     question: Question, answer: Answer, mark: QuestionMark, step: float = 0.5, needs_quotes: bool = True
@@ -33,7 +36,8 @@ def check_mark(
     """The mark if it holds, else the question handed to the teacher with what was wrong.
 
     A graded mark holds when it is for this question, has one entry for every criterion with points between
-    0 and the criterion's in multiples of `step` (all of a criterion's points are always allowed), its
+    0 and the criterion's in multiples of `step` (finer where the scheme's own points are, and all of a
+    criterion's points always), its
     points are their sum, every quote stands in the answer at its offsets, and every entry with points has
     one.
 
@@ -78,6 +82,7 @@ def _fault(
         return Text("The grader answered for question {other}.", {"other": mark.label})
     if sorted(entry.position for entry in mark.criteria) != list(range(len(question.criteria))):
         return Text("The grader did not give exactly one entry for every criterion.")
+    step = grid(question, step)
     for entry in mark.criteria:
         fault = _entry_fault(question, answer, entry, step, needs_quotes)
         if fault is not None:
@@ -104,6 +109,13 @@ def _entry_fault(
     if needs_quotes and entry.points > EPSILON and not entry.quote.strip():
         return Text("The points for criterion {number} rest on no words of the answer.", number)
     return None
+
+
+def grid(question: Question, step: float) -> float:
+    """The step of a question's marks: `step`, or a finer one where the scheme's own points are finer (1.25, 0.3)."""
+    finer = (size for size in (step, *FINER_STEPS) if size <= step)
+    fitting = (s for s in finer if all(_is_multiple(c.points, s) for c in question.criteria))
+    return next(fitting, min(step, FINER_STEPS[-1]))
 
 
 def _is_multiple(points: float, step: float) -> bool:

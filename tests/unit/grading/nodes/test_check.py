@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.grading.nodes.check import check_mark, settle
+from app.grading.nodes.check import check_mark, grid, settle
 from app.grading.state import Answer, CriterionMark, MarkState, QuestionMark, needs_teacher
 from app.i18n import Text
 from app.scheme.types import Criterion, Kind, Question
@@ -81,6 +81,15 @@ def test_a_criterion_in_full_may_break_the_steps() -> None:
     odd = replace(QUESTION, points=1.7, criteria=(Criterion("a", 0.7), Criterion("b", 1)))
     mark = replace(GOOD, max=1.7, points=1.7, criteria=(replace(FIRST, points=0.7), SECOND))
     assert check_mark(odd, ANSWER, mark).points == 1.7
+
+
+@pytest.mark.parametrize(
+    ("points", "step"),
+    [((2, 1), 0.5), ((1.25, 2), 0.25), ((0.3, 1), 0.1), ((0.3, 0.25), 0.05), ((1 / 3,), 0.01)],
+)
+def test_a_scheme_with_finer_points_is_marked_in_finer_steps(points: tuple[float, ...], step: float) -> None:
+    asked = replace(QUESTION, criteria=tuple(Criterion("c", p) for p in points))
+    assert grid(asked, 0.5) == step
 
 
 def test_finer_steps_when_asked_for() -> None:
