@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from app import settings_checks
-from app.i18n import N_, ProblemError, Text, gettext, language_of_request, translations
+from app.i18n import LANGUAGES, N_, ProblemError, Text, gettext, language_of_request, translations
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.settings import Settings
 
+MODEL_RETRIES = 3
 PROBLEM = 2  # exit code, as for a wrong command line
 T = TypeVar("T")
 
@@ -103,6 +104,49 @@ def reset_password(
     _say(Text("The password of {name} was changed.", {"name": user.username}))
 
 
+@cli.command(help=N_("Grade a folder of papers here, without server and database."))
+def grade(
+    scheme: Annotated[Path, typer.Argument(help=N_("The marking scheme: text, DOCX or PDF."))],
+    papers: Annotated[Path, typer.Argument(help=N_("The papers: a folder, a ZIP archive or one file."))],
+    roster: Annotated[Path | None, typer.Option(help=N_("The class list: CSV, XLSX or text."))] = None,
+    out: Annotated[Path | None, typer.Option(help=N_("Write the marks to this CSV file."))] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help=N_("Write everything to this JSON file."))
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help=N_("Language of reasons and feedback: zh or en."))
+    ] = None,
+    local: Annotated[bool, typer.Option("--local", help=N_("Ask no model, even with a key."))] = False,
+) -> None:
+    from app import headless
+
+    if language is not None and language not in LANGUAGES:
+        raise ProblemError("--language takes zh or en, not {value}.", value=language)
+    current = _settings()
+    with _progress(gettext("Grading")) as progress:
+        results = asyncio.run(
+            _graded(
+                current,
+                local,
+                scheme,
+                papers,
+                roster,
+                language=language or language_of_request.get(),
+                progress=lambda done, total, _: progress(done, total),
+                without=[path for path in (out, json_file) if path],
+            )
+        )
+    if out is not None:
+        # Spreadsheets read UTF-8 only with this mark in front.
+        _write(out, headless.results_csv(results), encoding="utf-8-sig")
+    if json_file is not None:
+        _write(json_file, headless.results_json(results))
+    if out is None and json_file is None:
+        print(headless.results_csv(results), end="")
+    facts = {"papers": len(results["papers"]), "questions": results["needs_teacher"]}
+    print(Text("{papers} papers graded; {questions} questions need the teacher.", facts), file=sys.stderr)
+
+
 @cli.command(help=N_("Measure the local text grader against a human's marks."))
 def evaluate(
     file: Annotated[
@@ -143,7 +187,7 @@ def settings() -> None:
     from app.settings import shown, sources
 
     current = _settings()
-    table = Table(gettext("setting"), gettext("value"), gettext("from"))
+    table = Table(gettext("Setting"), gettext("Value"), gettext("Source"))
     for name, source in sources().items():
         table.add_row(name, shown(current, name.lower()), source or gettext("default"))
     Console(width=None if sys.stdout.isatty() else 200).print(table, markup=False)
@@ -213,6 +257,30 @@ def _in_database(action: Callable[[AsyncSession], Awaitable[T]]) -> T:
         return asyncio.run(run(settings))
 
 
+async def _graded(settings: Settings, local: bool, *files: Path | None, **options: Any) -> dict[str, Any]:
+    """`grade_folder` with the model of the settings, if they name one and `local` does not forbid it."""
+    from app import headless
+    from app.grading.chat import connect
+
+    scheme, papers, roster = files
+    assert scheme is not None and papers is not None
+    if local or not settings.asks_model:
+        return await headless.grade_folder(scheme, papers, roster, **options)
+    chat = connect(
+        settings.llm_provider,
+        settings.llm_base_url,
+        settings.llm_api_key.get_secret_value(),
+        settings.llm_model,
+        timeout_seconds=settings.llm_timeout,
+        max_retries=MODEL_RETRIES,
+        max_parallel=settings.max_parallel_workers,
+    )
+    try:
+        return await headless.grade_folder(scheme, papers, roster, chat=chat, **options)
+    finally:
+        await chat.aclose()
+
+
 def _password(from_stdin: bool) -> str:
     """A password from a pipe, or asked for twice."""
     if from_stdin:
@@ -231,9 +299,9 @@ def _numbers(value: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, encoding: str = "utf-8") -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding=encoding, newline="")
     except OSError as error:
         raise ProblemError(
             "{path} cannot be written: {why}", path=str(path), why=error.strerror or ""

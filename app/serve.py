@@ -8,6 +8,7 @@ runs in this process. The end goes the other way: workers, then services.
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import signal
@@ -33,6 +34,7 @@ GRACE_SECONDS = 10  # for requests that run when the server is stopped; streams 
 KEEPALIVE_SECONDS = 75  # longer than nginx's 60 s to its upstream, so that nginx closes first
 PORT_SECONDS = 3.0  # a killed server's workers keep the port until they notice, within a second
 BACKLOG = 2048
+PROBLEM = 3  # the preparing child's exit code for a sentence on standard output; 1 and 2 are Python's
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -160,15 +162,12 @@ def _set_up(settings: Settings) -> str | None:
 
 
 def _prepared(child: subprocess.Popen[str]) -> str:
-    """What the preparing child says, when it has ended well. Raises ProblemError."""
+    """What the preparing child has to say about signing in. Raises ProblemError, the child's own if it had one."""
     said, _ = child.communicate()
+    if child.returncode == PROBLEM:
+        raise ProblemError(Text.from_json(json.loads(said)))
     if child.returncode:
-        # A problem's sentence is what the child said; anything else stands in the log above.
-        raise ProblemError(
-            Text("{sentence}", {"sentence": said.strip()})
-            if said.strip()
-            else Text("The database could not be prepared; the log above says why.")
-        )
+        raise ProblemError("The database could not be prepared; the log above says why.")
     return said.strip()
 
 
@@ -253,17 +252,17 @@ class _Server(BaseApplication):
 
 
 def main() -> int:
-    """The preparing child: sign-in or problem on standard output."""
+    """The preparing child: how to sign in, or a problem as JSON, on standard output. Returns the exit code."""
     from app.logs import configure
     from app.settings import load_settings
 
-    settings = load_settings()
-    configure(settings)
     try:
+        settings = load_settings()
+        configure(settings)
         said = prepare(settings, demo="demo" in sys.argv[1:])
     except ProblemError as problem:
-        print(problem.text.render(settings.language))
-        return 2
+        print(json.dumps(problem.text.to_json()))
+        return PROBLEM
     print(said or "")
     return 0
 

@@ -112,13 +112,14 @@ class Settings(BaseSettings):
 
     llm_provider: Annotated[str, BeforeValidator(checks.provider)] = Field(
         default="openrouter",
-        description="Whose model: " + ", ".join(f"`{name}`" for name in PROVIDERS) + ", `custom`.",
+        description="Whose model: " + ", ".join(f"`{name}`" for name in PROVIDERS) + ".",
     )
     llm_base_url: Annotated[str, AfterValidator(checks.http_url)] = Field(
         default="", description="Address of an OpenAI-compatible endpoint. Empty: the provider's own."
     )
     llm_api_key: SecretStr = Field(
-        default=SecretStr(""), description="The provider's key. Empty: no model is asked."
+        default=SecretStr(""),
+        description="The provider's key. Empty: no model is asked, unless `ollama`, `vllm` or `custom`.",
     )
     llm_model: str = Field(
         default="google/gemini-2.5-flash-lite", description="The model's name at its provider."
@@ -157,8 +158,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
-        if self.llm_provider == "custom" and not self.llm_base_url:
-            raise BadValueError(N_("LLM_PROVIDER=custom needs LLM_BASE_URL: the address of the endpoint."))
+        if self.llm_provider in checks.ADDRESS_NEEDED and not self.llm_base_url:
+            message = N_("LLM_PROVIDER={value} needs LLM_BASE_URL: the address of the endpoint.")
+            raise BadValueError(message, value=self.llm_provider)
         key = self.secret_key.get_secret_value()
         if self.production and not key:
             message = N_(
@@ -199,9 +201,9 @@ class Settings(BaseSettings):
         return str(Path(self.upload_dir or self.var_dir / "uploads").absolute())
 
     @property
-    def llm_url(self) -> str:
-        """The endpoint to ask: LLM_BASE_URL, or the provider's own."""
-        return self.llm_base_url or PROVIDERS.get(self.llm_provider, "")
+    def asks_model(self) -> bool:
+        """Whether a model can be asked: there is a key, or the provider is the school's own and needs none."""
+        return bool(self.llm_api_key.get_secret_value()) or self.llm_provider in checks.OWN_PROVIDERS
 
     def with_services(self, database_url: str, redis_url: str) -> Settings:
         """These settings with the addresses of services that were started meanwhile."""
