@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from app.web import health, home, paper_file, papers, sign_in, upload
+from app.web import (
+    assignments,
+    events,
+    health,
+    home,
+    paper_file,
+    papers,
+    run,
+    scheme,
+    scheme_edit,
+    sign_in,
+    stream,
+    upload,
+)
 
 
 def add(app: web.Application) -> None:
@@ -28,3 +41,31 @@ def add(app: web.Application) -> None:
     router.add_post("/papers/{id}/read", papers.read_again, name="paper_read")
     router.add_post("/papers/{id}/remove", papers.remove, name="paper_remove")
     router.add_get("/papers/{id}/file", paper_file.show, name="paper_file")
+
+    router.add_get("/classes/{id}/assignments/new", assignments.new_page, name="assignment_new")
+    router.add_post("/classes/{id}/assignments/new", assignments.create, name="assignment_create")
+    router.add_get("/assignments/{id}", assignments.open_, name="assignment")
+    router.add_post("/assignments/{id}/rename", assignments.rename, name="assignment_rename")
+    router.add_post("/assignments/{id}/duplicate", assignments.duplicate, name="assignment_duplicate")
+    router.add_post("/assignments/{id}/delete", assignments.delete, name="assignment_delete")
+    router.add_post("/assignments/{id}/options", assignments.set_options, name="assignment_options")
+    router.add_get("/assignments/{id}/scheme", scheme.show, name="scheme")
+    router.add_get("/assignments/{id}/scheme.txt", scheme.download, name="scheme_download")
+    router.add_get("/assignments/{id}/scheme/text", scheme.text_page, name="scheme_text")
+    router.add_post("/assignments/{id}/scheme/text", scheme.save_text, name="scheme_text_save")
+    router.add_post("/assignments/{id}/scheme/notes", scheme.notes_seen, name="scheme_notes_seen")
+    router.add_post("/assignments/{id}/questions", scheme_edit.add, name="question_add")
+    router.add_post("/assignments/{id}/questions/undo", scheme_edit.undo, name="question_undo")
+    router.add_post(r"/assignments/{id}/questions/{question:\d+}", scheme_edit.save, name="question_save")
+    router.add_post(
+        r"/assignments/{id}/questions/{question:\d+}/move", scheme_edit.move, name="question_move"
+    )
+    router.add_post(
+        r"/assignments/{id}/questions/{question:\d+}/delete", scheme_edit.delete, name="question_delete"
+    )
+
+    stream.setup(app)
+    router.add_get("/assignments/{id}/run", run.show, name="run")
+    router.add_post("/assignments/{id}/run/start", run.start, name="run_start")
+    router.add_post("/assignments/{id}/run/change", run.change, name="run_change")
+    router.add_get("/assignments/{id}/events", events.stream, name="events")
