@@ -150,7 +150,7 @@ def mean_ratio(found: Sequence[Outcome]) -> float:
 def fit_confidence(files: Files, prior: Prior) -> Prior:
     """The two lines from chances to confidences."""
     unseen = outcomes(files, prior, (0,), seed=1)
-    seen = outcomes(files, prior, (5, 10, 20, 40), seed=1)
+    seen = outcomes(files, prior, (1, 2, 5, 10, 20, 40), seed=1)
     rows = np.array([(1.0, logit(one.chance)) for one in unseen])
     taught = np.array([confidence_inputs(one.chance, one.hits or 0.0, one.marks) for one in seen])
     return replace(
