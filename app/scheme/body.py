@@ -9,13 +9,14 @@ import re
 from dataclasses import dataclass, field
 
 from app.i18n import Text
+from app.scheme.check import MAX_CRITERIA
 from app.scheme.clean import one_line
 from app.scheme.labels import Style, read_head, split_circled
 from app.scheme.notes import Note, error
 from app.scheme.numbers import Tolerance, read_tolerance
 from app.scheme.points import each_of, on_criterion, on_question, read_codes
 from app.scheme.types import Kind
-from app.scheme.words import Mark, Marker, kind_named, marker, split_criteria, split_inline
+from app.scheme.words import Mark, Marker, explains, kind_named, marker, split_criteria, split_inline
 
 _BULLET = re.compile(r"(?:[-*–—]\s+|[•·●○▪■◆]\s*)")
 _STRICT_CRITERION = re.compile(
@@ -72,6 +73,7 @@ class BodyReader:
         self._open: list[str] = draft.prompt  # where a line without a mark goes
         self._state = Mark.PROMPT
         self._each: float | None = None
+        self._listed = False  # the answer being read is a list with bullets
         self._by_sign = False  # the answer being read began with "=", not with a word
 
     def head(self, line: int, text: str) -> None:
@@ -131,8 +133,16 @@ class BodyReader:
             self._by_sign = True
             return
         bullet = _BULLET.match(stripped)
-        if self._state == Mark.CRITERIA:
+        if not head and explains(stripped):
+            # Kept with the question: it helps whoever reads it, and nothing that was written gets lost.
+            self._open, self._state = self.draft.prompt, Mark.PROMPT
+            self._open.append(stripped)
+        elif self._state == Mark.CRITERIA:
             self._in_criteria(line, stripped[bullet.end() :] if bullet else stripped, listed=bool(bullet))
+        elif bullet and self._state == Mark.ANSWER and (self._listed or not any(self._open)):
+            # "Answer:" and then a list: the list is the answer, its points are sorted out later.
+            self._listed = True
+            self._open.append(stripped[bullet.end() :])
         elif bullet and not head and on_criterion(stripped[bullet.end() :]):
             self._score(line, stripped[bullet.end() :])
         elif self._state == Mark.PROMPT:
@@ -214,6 +224,7 @@ class BodyReader:
         reference = DraftReference(line, [text] if text else [], also)
         self.draft.references.append(reference)
         self._open, self._state, self._by_sign = reference.lines, Mark.ANSWER, False
+        self._listed = False
 
     def _start_criteria(self, line: int, mark: Marker) -> None:
         self._state = Mark.CRITERIA
@@ -234,6 +245,10 @@ class BodyReader:
             self._criterion(line, self._each, text)
 
     def _criterion(self, line: int, points: float | None, text: str) -> None:
+        if len(self.draft.criteria) > MAX_CRITERIA:
+            # `check` says that these are too many; a broken file must not become a hundred thousand rows.
+            self.draft.criteria[-1].lines.append(text)
+            return
         criterion = DraftCriterion(line, points, [text])
         self.draft.criteria.append(criterion)
         self._open, self._state, self._by_sign = criterion.lines, Mark.CRITERIA, False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from app.i18n import Text
+from app.i18n import N_, Text
 from app.scheme.body import Draft, DraftCriterion, DraftReference
 from app.scheme.canonical import alternatives, default_criterion
 from app.scheme.check import agree, gaps
@@ -37,6 +37,25 @@ _METHOD = {
     "B": ("Correct statement or value", "结论或数值正确"),
 }
 
+_GUESSED = {
+    Kind.CHOICE: N_(
+        "Question {label} was taken as multiple choice because of its answer. Correct the kind if it is not."
+    ),
+    Kind.BLANK: N_(
+        "Question {label} was taken as fill-in because of its answer. Correct the kind if it is not."
+    ),
+    Kind.NUMBER: N_(
+        "Question {label} was taken as a number question because of its answer. Correct the kind if it is not."
+    ),
+    Kind.MATHS: N_(
+        "Question {label} was taken as an expression because of its answer. Correct the kind if it is not."
+    ),
+    Kind.TEXT: N_(
+        "Question {label} was taken as a text question. Correct the kind if one word or number is asked for."
+    ),
+    Kind.ESSAY: N_("Question {label} was taken as an essay. Correct the kind if it is not."),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -57,7 +76,7 @@ def build(draft: Draft, around: Around, notes: list[Note]) -> Question:
     answers = [(block("\n".join(ref.lines)), ref) for ref in draft.references]
     answers = [(text, ref) for text, ref in answers if text]
     kind = draft.kind or around.kind or _guessed(draft, prompt, [text for text, _ in answers], notes)
-    references = _references(draft, kind, prompt, answers, notes)
+    references = _references(draft, kind, prompt, answers, notes, around.chinese)
     points = _points(draft, around, prompt)
     return Question(
         label=draft.label,
@@ -155,10 +174,7 @@ def _guessed(draft: Draft, prompt: str, answers: list[str], notes: list[Note]) -
         notes.append(
             warning(
                 draft.line,
-                Text(
-                    "Question {label}: taken as “{kind}” from its answer. Correct the kind if that is wrong.",
-                    {"label": draft.label, "kind": kind.value},
-                ),
+                Text(_GUESSED[kind], {"label": draft.label}),
             )
         )
     return kind
@@ -168,11 +184,13 @@ def _guess(draft: Draft, prompt: str, answers: list[str]) -> tuple[Kind, bool]:
     options = bool(_OPTION.search(prompt))
     if answers and all(_BARE_OPTION.fullmatch(half_width(text)) for text in answers):
         return Kind.CHOICE, options or not prompt or "( )" in prompt or "（ ）" in prompt
+    if answers and options and all(choice_answers(text) for text in answers):
+        return Kind.CHOICE, True
     if _ASKS_WRITING.search(prompt) and (draft.points or 0) >= ESSAY_POINTS:
         return Kind.ESSAY, True
     if not answers:
         return Kind.TEXT, bool(draft.criteria) or not options
-    if all(truth_answers(text) for text in answers):
+    if all(truth_answers(text, True) for text in answers):
         return Kind.BLANK, True
     if gaps(prompt):
         return Kind.BLANK, True
@@ -197,19 +215,26 @@ def _formula(text: str) -> bool:
 
 
 def _references(
-    draft: Draft, kind: Kind, prompt: str, answers: list[tuple[str, DraftReference]], notes: list[Note]
+    draft: Draft,
+    kind: Kind,
+    prompt: str,
+    answers: list[tuple[str, DraftReference]],
+    notes: list[Note],
+    chinese: bool,
 ) -> tuple[str, ...]:
     texts = [text for text, _ in answers]
     if kind == Kind.CHOICE:
         return tuple(letters for text in texts for letters in (choice_answers(text) or [text]))
     if kind == Kind.BLANK:
-        return tuple(_gap_answers(draft, prompt, answers))
+        return tuple(_gap_answers(draft, prompt, answers, chinese))
     if kind == Kind.NUMBER:
         return tuple(number for text in texts for number in _number_answer(draft, text, notes))
     return tuple(texts)
 
 
-def _gap_answers(draft: Draft, prompt: str, answers: list[tuple[str, DraftReference]]) -> list[str]:
+def _gap_answers(
+    draft: Draft, prompt: str, answers: list[tuple[str, DraftReference]], chinese: bool
+) -> list[str]:
     """One entry a gap. A strict draft is taken as written; a lenient one may list its gaps on one line."""
     if draft.strict:
         return [found for found in (alternatives(text) for text, _ in answers) if found]
@@ -222,7 +247,7 @@ def _gap_answers(draft: Draft, prompt: str, answers: list[tuple[str, DraftRefere
             entries += _parted(text, shown)
     if shown == 1 and len(entries) > 1:
         entries = [" | ".join(entries)]
-    found = (alternatives(truth_answers(entry) or " | ".join(_OR.split(entry))) for entry in entries)
+    found = (alternatives(truth_answers(entry, chinese) or " | ".join(_OR.split(entry))) for entry in entries)
     return [entry for entry in found if entry]
 
 

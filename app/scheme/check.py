@@ -15,9 +15,10 @@ from app.scheme.types import Kind, Question, Scheme
 
 MAX_QUESTIONS = 500
 MAX_POINTS = 10_000.0  # for one question; more is a slip of the keyboard
+MAX_CRITERIA = 100  # of one question
 MIN_POINTS = 0.001
 MAX_LABEL = 40  # characters
-_GAP = re.compile(r"_{2,}|[(（]\s{2,}[)）]|[(（]_{1,}[)）]|﹍{2,}")
+_GAP = re.compile(r"_{2,}|＿+|[(（]\s+[)）]|[(（]_{1,}[)）]|﹍{2,}")
 _SLACK = 1e-6  # marks: sums of thirds and tenths are exact to far less
 
 
@@ -87,6 +88,10 @@ def _criteria(question: Question) -> Iterator[_Remark]:
     if not question.criteria:
         yield "error", Text("Question {label} has no criterion: say what its points are given for.",
                             {"label": question.label})  # fmt: skip
+        return
+    if len(question.criteria) > MAX_CRITERIA:
+        yield "error", Text("Question {label}: a question may have at most {most} criteria.",
+                            {"label": question.label, "most": MAX_CRITERIA})  # fmt: skip
         return
     for place, criterion in enumerate(question.criteria, 1):
         values = {"label": question.label, "place": place}

@@ -27,6 +27,8 @@ _PAREN = re.compile(r"[(（]\s?(?P<n>\d{1,2})\s?[)）]\s*[.．、:：]?\s*")
 _HAN = re.compile(rf"(?P<n>{_HAN_NUMBER})\s?[、.．]\s*|[(（](?P<p>{_HAN_NUMBER})[)）]\s*[、.]?\s*")
 _ALPHA = re.compile(r"(?:[(（](?P<p>[a-h]|[ivx]{1,4})[)）]|(?P<l>[a-h])[)）])\s*[.、:：]?\s*")
 
+_BARE = re.compile(r"(?P<n>[1-9]\d?) {1,4}(?=[A-Z\u4e00-\u9fff])")
+
 
 class Style(IntEnum):
     """A way of numbering; the smaller, the more surely it begins a question."""
@@ -39,6 +41,7 @@ class Style(IntEnum):
     CIRCLED = 5  # ①
     HAN = 6  # 一、
     ALPHA = 7  # (a) a) (ii)
+    BARE = 8  # 2 Explain: a number and nothing else, a question only with points behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def read_head(line: str) -> Head | None:
     if not line or not (line[0].isdigit() or line[0] in _STARTS):
         return None
     start = line[:80]
-    for reader in (_word, _decimal, _lettered, _plain, _paren, _circled, _han, _alpha):
+    for reader in (_word, _decimal, _lettered, _plain, _paren, _circled, _han, _alpha, _bare):
         head = reader(start, line)
         if head:
             return head
@@ -147,6 +150,11 @@ def _alpha(start: str, line: str) -> Head | None:
         ord(letter[0]) - ord("a") + 1 if len(letter) == 1 and letter in "abcdefgh" else _ROMAN.get(letter, 0)
     )
     return Head(Style.ALPHA, letter, number, line[found.end() :]) if number else None
+
+
+def _bare(start: str, line: str) -> Head | None:
+    found = _BARE.match(start)
+    return Head(Style.BARE, found["n"], int(found["n"]), line[found.end() :]) if found else None
 
 
 _ROMAN = {

@@ -12,7 +12,7 @@ from app.scheme.check import MAX_QUESTIONS
 from app.scheme.clean import has_han, one_line
 from app.scheme.notes import Note, warning
 from app.scheme.numbers import plain_decimal
-from app.scheme.parts import adopt_stems, part
+from app.scheme.parts import adopt_stems, introduce, part
 from app.scheme.points import on_question, on_section
 from app.scheme.read import Reading
 from app.scheme.sections import Section
@@ -95,7 +95,7 @@ def _drafts(raw: Raw, key: bool, notes: list[Note], reading: Reading) -> list[Dr
         return [stem]
     drafts = [_draft(piece, notes, reading) for piece in parted.parts]
     for draft in drafts:
-        draft.prompt[:0] = stem.prompt
+        introduce(draft, stem)
         draft.kind = draft.kind or stem.kind
         draft.per_gap = draft.per_gap or stem.per_gap
     if stem.points is not None:
@@ -120,11 +120,11 @@ def _title(pieces: Pieces, reading: Reading, notes: list[Note]) -> str:
         return ""
     number, text, _ = next((found for found in lines if found[2]), lines[0])
     left = [found for found, _, _ in lines if found != number]
-    if left:
+    if left and pieces.raws:
         notes.append(
             warning(
                 left[0],
-                Text("{count} lines before the first question were left out.", {"count": len(left)}),
+                Text("Lines before the first question that were left out: {count}.", {"count": len(left)}),
             )
         )
     end = _TITLE_TOTAL.search(text[-80:])

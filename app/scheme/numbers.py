@@ -30,6 +30,12 @@ _HAN_UNIT = re.compile(
     r"帕斯卡|帕|赫兹|赫|摩尔|摩|库仑|库|法|元|角|个|只|人|名|本|次|倍|种|条|件|台|辆|棵|张|支|页|里|斤|亩|公顷|顷|题|根|块|袋)"
     r"(?:每|/)?(?:秒|小时|时|分|立方米|立方厘米|平方米|千克|克|摩尔|天|人|米)?"
 )
+# Symbols of the SI, its prefixes, and units of everyday life; a compound unit is made of these.
+_SYMBOL = re.compile(
+    r"(?:da|[kKMGTmμcdnphu])?(?:mol|cd|Pa|Hz|Wb|lm|lx|Bq|Gy|Sv|eV|cal|min|bar|[mgsAKJNWVΩCFLltThH])|atm|ft|lb|oz|mph"
+    r"|hours?|years?|days?|°[CF]?|°|%|[$€£¥]|dB|au|ha|ppm|rad|sr|ev",
+)
+_JOINTS = re.compile(r"[/·⋅*^()\s.\-\d]+")
 _LEAD = re.compile(r"(?:大约是?|约为?|等于|≈|about|approx(?:imately|\.)?|ca?\.|=)\s*", re.IGNORECASE)
 _NAMED = re.compile(r"[A-Za-zΑ-ωηρΔ][A-Za-z0-9_]{0,6}\s?[=≈]\s?")
 
@@ -108,6 +114,9 @@ def read_quantity(text: str) -> Quantity | None:
     if unit and not is_unit(unit):
         return None
     number = f"{found['sign']}{found['digits']}e{int(found.group(6))}" if found.group(6) else found[0].strip()
+    # "4ab" is an expression, "4 apples" a quantity: without a space only a known unit counts.
+    if unit and plain[found.end() : found.end() + 1].isalpha() and not is_known_unit(unit):
+        return None
     return Quantity(number, tolerance, unit or None)
 
 
@@ -115,7 +124,15 @@ def is_unit(text: str) -> bool:
     """Whether a short text reads as a unit: J, m/s^2, °C, kg·m, 厘米, 千米/时."""
     if _HAN_UNIT.fullmatch(text):
         return True
-    return bool(_LATIN_UNIT.fullmatch(text)) and text.count(" ") <= 1 and not text.endswith((".", "(", "-"))
+    if not _LATIN_UNIT.fullmatch(text) or text.endswith((".", "(", "-")):
+        return False
+    return " " not in text or is_known_unit(text)
+
+
+def is_known_unit(text: str) -> bool:
+    """Whether a unit is made of symbols of the SI and of everyday life only, or is a Chinese one."""
+    parts = [part for part in _JOINTS.split(half_width(text)) if part]
+    return bool(_HAN_UNIT.fullmatch(text)) or (bool(parts) and all(_SYMBOL.fullmatch(part) for part in parts))
 
 
 def read_tolerance(text: str) -> Tolerance | None:

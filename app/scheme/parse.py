@@ -21,6 +21,7 @@ __all__ = ["Note", "ParsedScheme", "parse_scheme"]
 # A scheme of an evening's work has a few hundred lines. The limits keep a wrong file from blocking the server.
 MAX_LINES = 20_000
 MAX_CHARACTERS = 2_000_000
+MAX_NOTES = 1_000  # nobody reads more, and a page must show them
 
 
 def parse_scheme(text: str) -> ParsedScheme:
@@ -65,4 +66,11 @@ def _finished(reading: Reading, notes: list[Note]) -> ParsedScheme:
     ]
     if scheme.questions:
         reading.check_totals(notes)
-    return ParsedScheme(scheme, tuple(sorted(notes, key=lambda note: note.line)))
+    return ParsedScheme(scheme, _ordered(notes))
+
+
+def _ordered(notes: list[Note]) -> tuple[Note, ...]:
+    """The notes in the order of lines; of more than MAX_NOTES the errors are kept before the warnings."""
+    if len(notes) > MAX_NOTES:
+        notes = sorted(notes, key=lambda note: note.severity)[:MAX_NOTES]  # "error" < "warning"
+    return tuple(sorted(notes, key=lambda note: note.line))

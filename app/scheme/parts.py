@@ -14,6 +14,9 @@ from app.scheme.words import Mark, marker, split_inline
 _PART_STYLES = (Style.PAREN, Style.ALPHA, Style.CIRCLED)
 
 
+MAX_STEM = 20_000  # characters: a reading passage is a tenth of it; 500 parts must not multiply a whole book
+
+
 @dataclass(slots=True)
 class Parted:
     """A question's lines with its parts cut out: `stem` stands before all of them."""
@@ -131,11 +134,22 @@ def adopt_stems(drafts: list[Draft]) -> list[Draft]:
             stem = draft
             continue
         if stem is not None and _below(draft.label, stem.label):
-            draft.prompt[:0] = stem.prompt
+            introduce(draft, stem)
         else:
             stem = None
         kept.append(draft)
     return kept
+
+
+def introduce(draft: Draft, stem: Draft) -> None:
+    """Put a stem's words before the words of one of its parts; of a stem beyond MAX_STEM only the beginning."""
+    left = MAX_STEM
+    for place, line in enumerate(stem.prompt):
+        left -= len(line)
+        if left < 0:
+            draft.prompt[:0] = [*stem.prompt[:place], line[: left + len(line)]]
+            return
+    draft.prompt[:0] = stem.prompt
 
 
 def _below(label: str, above: str) -> bool:

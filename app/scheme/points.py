@@ -43,7 +43,8 @@ _LINE_START = re.compile(
 )
 _LINE_END = re.compile(
     rf"[\s.…·:：,，;；\-–—=]{{0,40}}(?:[(（\[【]\s?{_LEADING}\+?\s?{_N}\s?{_UNIT}\s?[)）\]】]|\+\s?{_N}\s?{_UNIT}?"
-    rf"|(?<![A-Za-z0-9])[(（\[]\s?\+?{_N}\s?[)）\]]|(?:(?<=[\s.…·:：,，;；\-–—])(?:得|给)?|得|给){_N}\s?{_UNIT})\s?[.。;；]?$",
+    rf"|(?<![A-Za-z0-9])[(（\[]\s?\+?{_N}\s?[)）\]]|(?:(?<=[\s.…·:：,，;；\-–—])(?:得|给)?|得|给){_N}\s?{_UNIT}"
+    rf"|(?<=[\u4e00-\u9fff”\"])(?<![扣减共各每处个第了]){_N}分)\s?[.。;；]?$",
     _I,
 )
 
@@ -55,7 +56,7 @@ def _number(match: re.Match[str]) -> float:
 def _cut(line: str, match: re.Match[str], offset: int = 0) -> str:
     """The line without a match, the gap closed."""
     before, after = line[: offset + match.start()].rstrip(), line[offset + match.end() :].strip()
-    return f"{before} {after}".strip() if before and after else before or after
+    return f"{before} {after}".strip() if before and after else before or after.lstrip(" ：:，,")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,10 @@ from app.scheme.numbers import plain_decimal
 from app.scheme.sections import Section
 from app.scheme.types import Question
 
+MAX_TOTALS = (
+    600  # more totals than questions are no scheme; comparing each with every question must stay cheap
+)
+
 
 @dataclass(slots=True)
 class Reading:
@@ -64,6 +68,8 @@ class Reading:
     def check_totals(self, notes: list[Note]) -> None:
         """Compare the totals that the text states with what its questions give."""
         self._check_sections(notes)
+        if len(self.totals) > MAX_TOTALS:
+            del self.totals[MAX_TOTALS:]
         whole = sum(question.points for question in self.questions)
         bare = [(line, points) for line, points, label in self.totals if not label]
         start = 0

@@ -4,6 +4,7 @@ the numbered list inside an answer, the (1) (2) that are criteria, the 一、 th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from app.i18n import Text
@@ -65,9 +66,8 @@ def split(lines: list[str], notes: list[Note]) -> Pieces:
 def _line(number: int, raw: str) -> _Line:
     raw = without_bold(raw.rstrip())
     text = raw.strip()
-    while text.startswith(">"):
-        text = text[1:].lstrip()
-        raw = text
+    if text.startswith("> "):
+        raw = text = text.lstrip("> ")
     under = heading(text)
     if under is not None:
         raw = text = under.strip()
@@ -76,7 +76,7 @@ def _line(number: int, raw: str) -> _Line:
 
 def _primary(lines: list[_Line]) -> frozenset[Style]:
     """The styles that number questions in this text; the others number parts, sections and lists."""
-    heads = [line for line in lines if line.head and not _section_of(line)]
+    heads = [line for line in _outside_answers(lines) if line.head and not _section_of(line)]
     styles = [line.head.style for line in heads if line.head]
     counted = frozenset({Style.PLAIN, Style.DECIMAL, Style.LETTERED})
     first = next((style for style in styles if style == Style.WORD or style in counted), None)
@@ -84,14 +84,27 @@ def _primary(lines: list[_Line]) -> frozenset[Style]:
         # "1. 2." below "Question 1" are lists, "1a" still is a question.
         return frozenset({Style.WORD, Style.LETTERED})
     scored = [line.head.style for line in heads if line.head and on_question(line.head.rest, head=True)]
-    if scored.count(Style.HAN) > sum(scored.count(style) for style in counted):
+    if Style.HAN in scored and not any(style in counted for style in styles):
         return frozenset({Style.HAN})
     if first is not None:
-        return counted | {Style.WORD}
+        return counted | {Style.WORD, Style.BARE}
     for style in (Style.PAREN, Style.CIRCLED, Style.HAN):
         if style in styles:
             return frozenset({style})
     return frozenset()
+
+
+def _outside_answers(lines: list[_Line]) -> Iterator[_Line]:
+    """The lines that stand in no list below "答案：" or "Criteria:"."""
+    inside = False
+    for line in lines:
+        if line.head and line.head.style in (Style.HAN, Style.WORD):
+            inside = False
+        if not inside:
+            yield line
+        mark = marker(line.text)
+        if mark and mark.mark in (Mark.ANSWER, Mark.CRITERIA):
+            inside = not mark.rest
 
 
 def _section_of(line: _Line) -> Section | None:
@@ -106,12 +119,16 @@ class _Splitter:
         self._notes = notes
         self._styles = _primary(lines)
         self._pieces = Pieces()
+        self._known: dict[str, Raw] = {}  # the first question of each label
         self._section: Section | None = None
         self._current: Raw | None = None
         self._last = 0  # number of the last question
         self._restart = True  # a section has begun: numbers may start again
         self._block: Mark | None = None  # the answer or criteria that lines now belong to
         self._inner = 0  # last number of a list inside that block
+        self._listing = (
+            False  # that block is one that lists may follow in: criteria, or "答案：" and nothing behind it
+        )
         self._answered = False  # an answer has been seen
         self._key = False  # below a heading "answers" that closes the questions
         self._blank = True  # the line before was blank
@@ -158,6 +175,7 @@ class _Splitter:
             mark = marker(part)
             if mark and mark.mark in (Mark.ANSWER, Mark.CRITERIA):
                 self._block, self._inner = mark.mark, 0
+                self._listing = mark.mark == Mark.CRITERIA or not mark.rest
                 self._answered = self._answered or mark.mark == Mark.ANSWER
 
     def _key_title(self, index: int) -> bool:
@@ -211,12 +229,11 @@ class _Splitter:
 
     def _fill(self, key: Key, line: int, section: Section | None) -> None:
         """Answers of a key go to their questions when those stand above, and make questions otherwise."""
-        known = {} if not self._pieces.raws else {raw.label: raw for raw in self._pieces.raws}
         for entry in key.entries:
-            raw = known.get(entry.label)
+            raw = self._known.get(entry.label)
             if raw is None or raw.from_key:
                 raw = Raw(entry.label, line, section, [(line, "")], from_key=True)
-                self._pieces.raws.append(raw)
+                self._add(raw)
             for mark, value in entry.fields:
                 first, *others = value.split("\n")
                 raw.lines.append((line, _SYNTHETIC[mark] + first))
@@ -247,18 +264,16 @@ class _Splitter:
         head = line.head
         if head is None:
             return False
-        label = self._sibling(head)
-        if label is None and not self._accepts(head, line):
+        sibling = self._sibling(head)
+        if sibling is None and not self._accepts(head, line):
             return False
-        label = label or head.label
-        self._last, self._restart, self._block, self._inner = (
-            head.number if not self._sibling(head) else self._last,
-            False,
-            None,
-            0,
-        )
+        label = sibling or head.label
+        if sibling is None:
+            self._last = head.number
+        self._restart = self._listing = False
+        self._block, self._inner = None, 0
         if self._key:
-            self._current = next((raw for raw in self._pieces.raws if raw.label == label), None)
+            self._current = self._known.get(label)
             if self._current is not None:
                 own = marker(head.rest) is not None
                 self._current.lines.append(
@@ -267,9 +282,13 @@ class _Splitter:
                 self._block = Mark.ANSWER
                 return True
         self._current = Raw(label, line.number, self._section, [(line.number, head.rest)])
-        self._pieces.raws.append(self._current)
+        self._add(self._current)
         self._watch(head.rest)
         return True
+
+    def _add(self, raw: Raw) -> None:
+        self._pieces.raws.append(raw)
+        self._known.setdefault(raw.label, raw)
 
     def _sibling(self, head: Head) -> str | None:
         """The label of "(2)" after a question "1(1)": "1(2)"; None when it is no such line."""
@@ -292,7 +311,10 @@ class _Splitter:
             return False
         if head.style == Style.WORD or line.heading or self._restart:
             return True
-        scored = on_question(head.rest, head=True) is not None and self._block != Mark.CRITERIA
+        pointed = on_question(head.rest, head=True) is not None
+        if head.style == Style.BARE:
+            return pointed and head.number == self._last + 1
+        scored = pointed and (not self._listing or self._answer_follows(line))
         if self._block is not None and head.number == self._inner + 1 and not scored:
             # The list inside an answer counts from 1; the next question may bear the same number.
             next_question = head.number == self._last + 1 and (self._inner == 0 or self._blank)
@@ -306,6 +328,16 @@ class _Splitter:
         if head.number > self._last:
             return scored or self._blank or self._block is None
         return scored or len(split_inline(head.rest)) > 1 or (self._blank and head.number == self._last)
+
+    def _answer_follows(self, line: _Line) -> bool:
+        """Whether an answer is announced below a line before the next numbered one: criteria have none."""
+        for below in self._lines[line.number : line.number + 15]:
+            if below.head and below.head.style in self._styles:
+                return False
+            mark = marker(below.text)
+            if mark and mark.mark == Mark.ANSWER:
+                return True
+        return False
 
     def _sub_accepts(self, head: Head) -> bool:
         """1.2 follows 1.1 or 1; 1b follows 1a: anything else is a number in the text (3.5 J, 2a)."""

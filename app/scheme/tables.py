@@ -14,7 +14,7 @@ _COLUMNS: tuple[tuple[Mark | None, re.Pattern[str]], ...] = (
     (None, re.compile(r"题号|序号|编号|no\.?|#|nr\.?|number|questions?|q|label|题目编号", re.I)),
     (Mark.ANSWER, re.compile(r"(?:参考|标准|正确)?答案|(?:model )?answers?|key|reference(?: answer)?|solution", re.I)),
     (Mark.POINTS, re.compile(r"分值|分数|得分|满分|points?|marks?|score|pts", re.I)),
-    (Mark.PROMPT, re.compile(r"题目|题干|问题|内容|prompt|question text|text|task", re.I)),
+    (Mark.PROMPT, re.compile(r"题目|题干|问题|内容|prompt|questions?|question text|text|task", re.I)),
     (Mark.KIND, re.compile(r"题型|类型|kind|type", re.I)),
     (Mark.CRITERIA, re.compile(r"评分标准|评分细则|评分要点|criteria|marking|rubric|mark scheme|guidance|notes", re.I)),
     (Mark.TOLERANCE, re.compile(r"允许误差|误差|容差|tolerance", re.I)),
@@ -107,8 +107,9 @@ def _columns(header: list[str]) -> list[Mark | str | None] | None:
     """What each column holds: a mark, "label", or None for an unknown one; None unless label and another are known."""
     found: list[Mark | str | None] = []
     for cell in header:
-        named = next((mark or "label" for mark, words in _COLUMNS if words.fullmatch(cell)), None)
-        found.append(named if named not in found else None)
+        # "Question" numbers the rows when it stands first, and holds the prompt behind a "No".
+        names = (mark or "label" for mark, words in _COLUMNS if words.fullmatch(cell))
+        found.append(next((name for name in names if name not in found), None))
     if "label" in found and Mark.ANSWER not in found and Mark.POINTS not in found:
         return None
     return found if "label" in found and len([name for name in found if name]) > 1 else None

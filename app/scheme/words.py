@@ -79,7 +79,8 @@ _WORDS: tuple[tuple[Mark, str], ...] = (
     (Mark.ANSWER, _ANSWER_STRONG + r"|范文|参考例文|答|解|reference|solutions?"),
     (Mark.ALSO, r"also accept|accept(?: also)?|allow|alternative(?: answers?)?|or|或者?|也可以?|亦可|也可答"),
     (Mark.CRITERIA, r"评分标准|评分细则|评分要点|评分参考|评分说明|评分|给分点|得分点|采分点|给分标准|答案要点"
-        r"|criteria|criterion|marking(?: scheme| criteria| guide| points)?|mark scheme|rubric|scoring|grading(?: criteria)?"),
+        r"|criteria|criterion|marking(?: scheme| criteria| guide| points)?|mark scheme|rubric|scoring"
+        r"|grading(?: criteria)?"),
     (Mark.POINTS, r"分值|分数|本题满分|points?|marks?|pts"),
     (Mark.KIND, r"题型|类型|kind|type"),
     (Mark.TOLERANCE, r"允许误差|误差范围|允许偏差|允差|误差|容差|tolerance|margin of error|margin"),
@@ -142,12 +143,25 @@ def marker(line: str) -> Marker | None:
     return None
 
 
+_EXPLANATION = re.compile(
+    r"[【\[]?(?:解析|试题分析|分析|点评|点拨|explanation)[】\]]?\s?[:：]|【(?:解析|分析|点评)】", _I
+)
+
+
+def explains(line: str) -> bool:
+    """Whether a line begins an explanation for readers ("解析：…"), which is no answer and no criterion."""
+    return _EXPLANATION.match(line[:30]) is not None
+
+
 def split_inline(line: str) -> list[str]:
     """A line cut before an answer or criteria that follows on it: "2+2? 答案：4" gives ["2+2?", "答案：4"].
 
     A bracket around the answer, "（答案：4）", is taken off.
     """
     parts: list[str] = []
+    begins = marker(line.strip())
+    if begins is not None and begins.mark != Mark.PROMPT:
+        return split_criteria(line)
     found = _STRONG_INLINE.search(line, 1) if len(line) > 3 else None
     if found:
         parts.append(line[: found.start()].rstrip())
