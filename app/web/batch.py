@@ -191,7 +191,7 @@ class Batch:
         if found == ZIP and claim == ZIP:
             raise _RefusedError(N_("Archives are not taken. Send the files themselves."))
         raise _RefusedError(
-            N_("This is really a {type} file, whatever its name says. Send a PDF, a DOCX or a text file."),
+            N_("By its content this is {type}, whatever its name says. Send a PDF, a DOCX or a text file."),
             type=label(found),
         )
 

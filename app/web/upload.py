@@ -87,8 +87,10 @@ def _is_text(name: str) -> bool:
 
 
 async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while chunk := await part.read_chunk(CHUNK):
-        yield chunk
+    # An empty piece is not the end: only the boundary is, and a body that stops before it raises.
+    while not part.at_eof():
+        if chunk := await part.read_chunk(CHUNK):
+            yield chunk
 
 
 def _summary(verdicts: Sequence[Verdict]) -> list[tuple[Text, str]]:
