@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
 
 from app import jobs
 from app.accounts.models import User
 from app.assignments import service as assignments
-from app.assignments.models import Assignment, Question
+from app.assignments import store
+from app.assignments.models import Assignment
 from app.i18n import N_, ProblemError, Text
-from app.marks.models import Run, RunPaper, RunPaperState, RunQuestion, RunState
+from app.marks.models import Run, RunPaper, RunPaperState, RunState
 from app.marks.pausing import epoch, pause_row, resume_row, seconds_running
-from app.papers.models import Paper
 
 # Fewer finished questions, or less time, say nothing about the pace.
 FEWEST_FOR_PACE, SHORTEST_FOR_PACE = 3, 2.0
@@ -119,9 +117,7 @@ async def start(
     `papers` are ids, None is all; `scope` are labels, None is all; `model` is the model's name where the assignment
     wants one. Raises RunError when the scheme has problems, a run is open, or there is nothing to grade.
     """
-    await session.execute(
-        select(Assignment.id).where(Assignment.id == assignment.id).with_for_update(key_share=True)
-    )
+    await store.lock(session, assignment)
     if await open_run(session, assignment.id):
         raise RunError(
             N_("This assignment is being graded already. Wait until that has ended, or cancel it first.")
@@ -233,7 +229,7 @@ async def resume(session: AsyncSession, run: Run, cost_cap: float | None) -> Non
         )
     resume_row(run, datetime.now(UTC))
     await session.flush()
-    await jobs.enqueue_grading(session, run.id, epoch(run), await _open_papers(session, run.id))
+    await jobs.enqueue_grading(session, run.id, epoch(run), await open_papers(session, run.id))
     await finish_if_done(session, run)
 
 
@@ -246,7 +242,8 @@ async def cancel(session: AsyncSession, run: Run) -> None:
     run.finished_at = datetime.now(UTC)
 
 
-async def _open_papers(session: AsyncSession, run_id: int) -> Sequence[int]:
+async def open_papers(session: AsyncSession, run_id: int) -> Sequence[int]:
+    """The papers of a run that are still to be graded."""
     return (
         await session.scalars(
             select(RunPaper.paper_id)
@@ -261,163 +258,12 @@ async def _open_papers(session: AsyncSession, run_id: int) -> Sequence[int]:
 
 async def finish_if_done(session: AsyncSession, run: Run) -> bool:
     """End an open run whose papers are all done or failed. `run` is locked, so exactly one caller ends it."""
-    if run.state not in (RunState.RUNNING, RunState.PAUSED) or await _open_papers(session, run.id):
+    if run.state not in (RunState.RUNNING, RunState.PAUSED) or await open_papers(session, run.id):
         return False
     pause_row(run, datetime.now(UTC))
     run.state = RunState.FINISHED
     run.finished_at = datetime.now(UTC)
     return True
-
-
-class ClaimResult(StrEnum):
-    """What came of reaching for a paper."""
-
-    MINE = "mine"
-    BUSY = "busy"  # another living job has it
-    OVER = "over"  # nothing to do: the run does not run, or the paper is finished
-
-
-_CLAIM = text(
-    """
-    update run_papers p set state = 'grading', job_id = :job, claim = :claim
-    from runs r
-    where p.run_id = :run and p.paper_id = :paper and r.id = p.run_id and r.state = 'running'
-        and (p.state = 'waiting'
-             or (p.state = 'grading'
-                 and (p.job_id = :job or not exists (select from pgqueuer q where q.id = p.job_id))))
-    returning p.paper_id
-    """
-)
-_BUSY = text(
-    """
-    select p.state = 'grading' from run_papers p join runs r on r.id = p.run_id
-    where p.run_id = :run and p.paper_id = :paper and r.state = 'running'
-    """
-)
-
-
-async def claim(session: AsyncSession, run_id: int, paper_id: int, job_id: int) -> tuple[ClaimResult, int]:
-    """Take a paper of a running run for a job; returns the number that proves it (0 when it is not MINE).
-
-    A paper held by a job that is in the queue no more, or by this same job in a process that died, is taken over.
-    """
-    number = secrets.randbits(62)
-    place = {"run": run_id, "paper": paper_id}
-    taken = await session.scalar(_CLAIM, {**place, "job": job_id, "claim": number})
-    if taken is not None:
-        return ClaimResult.MINE, number
-    busy = await session.scalar(_BUSY, place)
-    return (ClaimResult.BUSY if busy else ClaimResult.OVER), 0
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a run stands: whether it runs, and by paper the claim that holds it."""
-
-    running: bool
-    claims: dict[int, int]
-
-
-async def standing(session: AsyncSession, run_id: int) -> Standing:
-    """What the gate asks before each question."""
-    state = await session.scalar(select(Run.state).where(Run.id == run_id))
-    rows = await session.execute(
-        select(RunPaper.paper_id, RunPaper.claim).where(
-            RunPaper.run_id == run_id, RunPaper.state == RunPaperState.GRADING, RunPaper.claim.is_not(None)
-        )
-    )
-    return Standing(
-        state == RunState.RUNNING, {paper: number for paper, number in rows if number is not None}
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to grade: a paper, the labels of its questions in the run, and the assignment with its questions."""
-
-    run: Run
-    assignment: Assignment
-    paper: Paper
-    labels: Sequence[str]
-
-
-async def order(session: AsyncSession, run_id: int, paper_id: int) -> Order | None:
-    """What a run wants of a paper; None when either is gone."""
-    run, paper = await session.get(Run, run_id), await session.get(Paper, paper_id)
-    if run is None or paper is None:
-        return None
-    assignment = await session.scalar(
-        select(Assignment)
-        .where(Assignment.id == run.assignment_id)
-        .options(selectinload(Assignment.questions))
-    )
-    labels = await session.scalars(
-        select(Question.label)
-        .join(RunQuestion, RunQuestion.question_id == Question.id)
-        .where(RunQuestion.run_id == run_id, RunQuestion.paper_id == paper_id)
-    )
-    return Order(run, assignment, paper, labels.all()) if assignment is not None else None
-
-
-async def let_go(
-    session: AsyncSession,
-    run_id: int,
-    paper_id: int,
-    number: int,
-    state: RunPaperState,
-    problem: Text | None = None,
-) -> tuple[int, bool] | None:
-    """Give a claimed paper back as waiting, done or failed; (the assignment's id, whether this ended the run).
-
-    None, and nothing happens, when the claim has passed to another.
-    """
-    run = await session.scalar(select(Run).where(Run.id == run_id).with_for_update())
-    if run is None:
-        return None
-    given = await session.scalar(
-        update(RunPaper)
-        .where(RunPaper.run_id == run_id, RunPaper.paper_id == paper_id, RunPaper.claim == number)
-        .values(state=state, problem=problem.to_json() if problem else None, claim=None)
-        .returning(RunPaper.paper_id)
-    )
-    if given is None:
-        return None
-    return run.assignment_id, await finish_if_done(session, run)
-
-
-async def open_places(session: AsyncSession, run_ids: Collection[int]) -> set[tuple[int, int]]:
-    """(run, paper) of what these runs have still to grade."""
-    rows = await session.execute(
-        select(RunPaper.run_id, RunPaper.paper_id)
-        .join(Run, Run.id == RunPaper.run_id)
-        .where(
-            Run.id.in_(run_ids),
-            Run.state.in_((RunState.RUNNING, RunState.PAUSED)),
-            RunPaper.state.in_((RunPaperState.WAITING, RunPaperState.GRADING)),
-        )
-    )
-    return {(run, paper) for run, paper in rows}
-
-
-async def mend(session: AsyncSession) -> list[Run]:
-    """Put back what fell between: jobs of running runs that are in no queue, runs whose last paper was removed.
-
-    Returns the runs that this ended. Papers that wait to be read get their job back as well.
-    """
-    unread = text(
-        "select p.id from papers p where p.state = 'received' and p.created_at < now() - interval '1 minute'"
-    )
-    await jobs.enqueue_read(session, *(await session.scalars(unread)).all())
-    ended = []
-    running = (
-        select(Run).where(Run.state == RunState.RUNNING).order_by(Run.id).with_for_update(skip_locked=True)
-    )
-    for run in (await session.scalars(running)).all():
-        if await finish_if_done(session, run):
-            ended.append(run)
-        else:
-            await jobs.enqueue_grading(session, run.id, epoch(run), await _open_papers(session, run.id))
-    return ended
 
 
 async def progress(session: AsyncSession, run: Run) -> Progress:

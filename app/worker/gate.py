@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from app.db import Database
 from app.grading.model import Stopped
-from app.marks import runs
-from app.marks.runs import Standing
+from app.marks import claims
+from app.marks.claims import Standing
 from app.worker.patience import patiently
 
 # A run's standing is looked up at most this often: a pause takes effect that soon, whatever the number of questions.
@@ -47,7 +47,7 @@ class Gates:
 
     async def _ask(self, run_id: int) -> Standing:
         async with self._database.begin() as db:
-            return await runs.standing(db, run_id)
+            return await claims.standing(db, run_id)
 
 
 @dataclass

@@ -27,9 +27,9 @@ from app.grading.pool import ProcessPool
 from app.i18n import N_, ProblemError, Text
 from app.intake.process import close_readers
 from app.jobs import GRADE, READ, Again, Consumer, Handler, Taken, forget_finished
-from app.marks import runs
+from app.marks import claims, runs
+from app.marks.claims import ClaimResult
 from app.marks.models import RunPaperState
-from app.marks.runs import ClaimResult
 from app.papers.models import Paper
 from app.settings import Settings
 from app.storage import Storage
@@ -159,7 +159,7 @@ class Worker:
             await turn.take()
             began = time.monotonic()
             async with self._database.begin() as db:
-                result, number = await runs.claim(db, run_id, paper_id, taken.id)
+                result, number = await claims.claim(db, run_id, paper_id, taken.id)
             if result is ClaimResult.BUSY:
                 raise Again(BUSY_SECONDS)
             if result is ClaimResult.MINE:
@@ -190,7 +190,7 @@ class Worker:
     async def _grade_claimed(self, gate: PaperGate, turn: Turn) -> None:
         """Grade a paper that is ours, or go on with it. Raises Stopped, ProblemError, or what went wrong."""
         async with self._database.begin() as db:
-            order = await runs.order(db, gate.run_id, gate.paper_id)
+            order = await claims.order(db, gate.run_id, gate.paper_id)
         if order is None:
             raise Stopped
         plan = Plan.of(order.run, order.assignment)
@@ -257,7 +257,7 @@ class Worker:
 
         async def give_back() -> tuple[int, bool] | None:
             async with self._database.begin() as db:
-                return await runs.let_go(db, gate.run_id, gate.paper_id, gate.claim, state, problem)
+                return await claims.let_go(db, gate.run_id, gate.paper_id, gate.claim, state, problem)
 
         let = await patiently(give_back, self._stopping)
         if let is None:
@@ -288,13 +288,13 @@ class Worker:
 
     async def _mend(self) -> None:
         async with self._database.begin() as db:
-            ended = [(run.assignment_id, run.id) for run in await runs.mend(db)]
+            ended = [(run.assignment_id, run.id) for run in await claims.mend(db)]
             await forget_finished(db)
         await self._bus.publish(*(RunChanged(assignment_id, run_id) for assignment_id, run_id in ended))
         threads = await self._saver.threads()
         if threads:
             async with self._database.begin() as db:
-                open_places = await runs.open_places(db, {run for run, _ in threads})
+                open_places = await claims.open_places(db, {run for run, _ in threads})
             over = [thread_of(*place) for place in threads if place not in open_places]
             await self._saver.aprune(over, strategy="delete")
 

@@ -1,0 +1,119 @@
+"""The run page: the class as one matrix that fills, and what can be done about a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.assignments.models import Assignment
+from app.events.schema import RunChanged
+from app.grading.endpoint import check_endpoint
+from app.i18n import N_, ProblemError
+from app.keys import BUS, DATABASE, SETTINGS
+from app.marks import matrix as matrices
+from app.marks import runs
+from app.marks.models import Run
+from app.marks.runs import Which
+from app.marks.scope import parse_scope
+from app.settings import Settings
+from app.web.access import the_assignment
+from app.web.forms import Form, form_of, int_of, text_of, to_int
+from app.web.middleware.sign_in import user_of
+from app.web.pages import go, render
+from app.web.run_view import start_of, status_of
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """The page. Its stream goes on from where its rows were read, or a little before: nothing is missed."""
+    async with request.app[DATABASE].begin() as db:
+        assignment, klass = await the_assignment(request, db)
+        cursor = await request.app[BUS].last_id(assignment.id)
+        matrix = await matrices.matrix(db, assignment.id)
+        status = await status_of(db, assignment.id)
+    context = {
+        "assignment": assignment,
+        "assignment_id": assignment.id,
+        "klass": klass,
+        "tab": "run",
+        "matrix": matrix,
+        "status": status,
+        "start": start_of(assignment, status, matrix, request.app[SETTINGS].llm_model),
+        "cursor": cursor,
+    }
+    return await render(request, "pages/run.html", context)
+
+
+async def start(request: web.Request) -> web.StreamResponse:
+    """Begin a run."""
+    form = await form_of(request)
+    async with request.app[DATABASE].begin() as db:
+        assignment, _ = await the_assignment(request, db)
+        labels = [question.label for question in assignment.questions]
+        run = await runs.start(
+            db,
+            assignment,
+            user_of(request),
+            papers=_papers_of(form),
+            scope=parse_scope(text_of(form, "scope", 500), labels),
+            which=_which_of(form),
+            model=_model_for(assignment, request.app[SETTINGS]),
+        )
+    return await _changed(request, run)
+
+
+async def change(request: web.Request) -> web.StreamResponse:
+    """Pause, go on with, or cancel the run that the page showed."""
+    form = await form_of(request)
+    what, run_id = text_of(form, "do", 10), int_of(form, "run")
+    if what not in ("pause", "resume", "cancel") or run_id is None:
+        raise web.HTTPBadRequest
+    async with request.app[DATABASE].begin() as db:
+        assignment, _ = await the_assignment(request, db)
+        run = await runs.of_assignment(db, run_id, assignment.id)
+        await _do(db, what, run, assignment)
+    return await _changed(request, run)
+
+
+async def _do(db: AsyncSession, what: str, run: Run, assignment: Assignment) -> None:
+    if what == "pause":
+        await runs.pause(db, run)
+    elif what == "resume":
+        await runs.resume(db, run, assignment.cost_cap)
+    else:
+        await runs.cancel(db, run)
+
+
+async def _changed(request: web.Request, run: Run) -> web.Response:
+    await request.app[BUS].publish(RunChanged(run.assignment_id, run.id))
+    return go(request, "run", id=run.assignment_id)
+
+
+def _which_of(form: Form) -> Which:
+    value = text_of(form, "which", 30) or Which.UNDECIDED
+    try:
+        return Which(value)
+    except ValueError:
+        raise web.HTTPBadRequest from None
+
+
+def _papers_of(form: Form) -> Collection[int] | None:
+    """The ticked papers; None when none is ticked: all."""
+    ticked = [to_int(value) if isinstance(value, str) else None for value in form.getall("paper", [])]
+    if None in ticked:
+        raise ProblemError(N_("One of the chosen papers is none of this assignment. Load the page again."))
+    return [number for number in ticked if number is not None] or None
+
+
+def _model_for(assignment: Assignment, settings: Settings) -> str | None:
+    """The model's name where the assignment wants one; ProblemError when the server has none that could work."""
+    if assignment.grader != "model":
+        return None
+    endpoint = check_endpoint(
+        settings.llm_provider,
+        settings.llm_base_url,
+        settings.llm_api_key.get_secret_value(),
+        settings.llm_model,
+    )
+    return endpoint.model
