@@ -33,5 +33,9 @@ async def allowed(redis: Redis, username: str, address: str) -> bool:
 async def forget(redis: Redis, username: str, address: str) -> None:
     """A sign-in succeeded: the account starts anew, the address gets this try back."""
     (account, _), (place, _) = _keys(username, address)
-    await redis.delete(account)
-    await redis.decr(place)
+    pipeline = redis.pipeline()
+    pipeline.delete(account)
+    pipeline.decr(place)
+    # The window may have ended meanwhile: then this made a new key, which must not stay for ever.
+    pipeline.expire(place, WINDOW_SECONDS, nx=True)
+    await pipeline.execute()

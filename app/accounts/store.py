@@ -21,17 +21,26 @@ async def by_username(session: AsyncSession, username: str) -> User | None:
     return await session.scalar(select(User).where(User.username == username))
 
 
+async def locked(session: AsyncSession, user_id: int) -> User:
+    """A user that exists, read anew and held until the transaction ends."""
+    held = select(User).where(User.id == user_id).with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(held)).one()
+
+
 async def everybody(session: AsyncSession) -> Sequence[User]:
     """All users by name."""
     return (await session.scalars(select(User).order_by(User.username))).all()
 
 
-async def any_admin(session: AsyncSession) -> bool:
-    """Whether somebody can administer: an admin that is not disabled."""
-    found = await session.scalar(
-        select(func.count()).select_from(User).where(User.role == Role.ADMIN, User.disabled_at.is_(None))
-    )
-    return bool(found)
+async def is_admin(session: AsyncSession, user_id: int) -> bool:
+    """Whether somebody can administer now: an admin that is not disabled."""
+    found = select(User.id).where(User.id == user_id, User.role == Role.ADMIN, User.disabled_at.is_(None))
+    return await session.scalar(found) is not None
+
+
+async def lock_admins(session: AsyncSession) -> None:
+    """Let decisions on who administers come one after another, until the transaction ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtext("zhupi-admins"))))
 
 
 async def any_user(session: AsyncSession) -> bool:

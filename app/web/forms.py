@@ -19,9 +19,12 @@ async def form_of(request: web.Request) -> Form:
 
 
 def text_of(form: Form, name: str, longest: int = 10_000) -> str:
-    """A field's text without NULs, trimmed to `longest` characters; "" when it is missing or a file."""
+    """A field's text without NULs, cut to `longest` characters; "" when it is missing or a file."""
     value = form.get(name, "")
-    return value.replace("\0", "")[:longest] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    # Half a surrogate pair is text to Python and to nobody else: the database refuses it as it refuses NUL.
+    return value[:longest].replace("\0", "").encode("utf-8", "ignore").decode()
 
 
 def int_of(form: Form, name: str) -> int | None:

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp_session import get_session, new_session
+from yarl import URL
 
-from app.accounts import limits, service
+from app.accounts import limits, service, store
 from app.accounts.models import User
 from app.i18n import LANGUAGES, N_, Text
 from app.keys import DATABASE, REDIS, SETTINGS
 from app.web.forms import form_of, text_of
 from app.web.middleware.language import COOKIE
+from app.web.middleware.sessions import key_of
 from app.web.middleware.sign_in import current, public
 from app.web.pages import go, render, url
 
 
 def safe_next(value: str) -> str:
     """A path of ours to go to after signing in; anything else is the start page."""
-    parts = urlsplit(value)
-    if parts.scheme or parts.netloc or not value.startswith("/") or value.startswith(("//", "/\\")):
+    # Browsers read \ as / and drop tabs and line ends: what is no plain path is not looked at further.
+    if not value.startswith("/") or value.startswith("//") or "\\" in value or not value.isprintable():
         return "/"
-    return value
+    try:
+        target = URL(value)
+    except ValueError:
+        return "/"
+    return "/" if target.is_absolute() else str(target)
 
 
 @public
@@ -47,8 +52,8 @@ async def submit(request: web.Request) -> web.StreamResponse:
         problem = Text(N_("Too many failed tries. Wait {minutes} minutes, then try again."), {"minutes": 15})
         return await _again(request, after, problem, 429)
     async with request.app[DATABASE].begin() as db:
-        user = await service.sign_in(db, username, password)
-    if user is None:
+        user = await store.by_username(db, username)
+    if not await service.is_good(user, password) or user is None:
         return await _again(request, after, Text(N_("The user name or the password is wrong.")), 422)
     await limits.forget(request.app[REDIS], username, address)
     await begin_session(request, user)
@@ -58,8 +63,8 @@ async def submit(request: web.Request) -> web.StreamResponse:
 async def begin_session(request: web.Request, user: User) -> None:
     """A fresh session for a user; the old id is worth nothing afterwards."""
     old = await get_session(request)
-    if not old.new:
-        await request.app[REDIS].delete(f"zhupi_{old.identity}")
+    if old.identity is not None:
+        await request.app[REDIS].delete(key_of(str(old.identity)))
     session = await new_session(request)
     now = int(time.time())
     session.update(user_id=user.id, epoch=user.session_epoch, signed_in_at=now, seen_at=now)
@@ -72,8 +77,6 @@ async def _again(request: web.Request, after: str, problem: Text, status: int) -
 async def sign_out(request: web.Request) -> web.StreamResponse:
     """End this session."""
     session = await get_session(request)
-    if session.identity:
-        await request.app[REDIS].delete(f"zhupi_{session.identity}")
     session.invalidate()
     return go(request, "signin")
 
@@ -109,9 +112,7 @@ async def setup_page(request: web.Request) -> web.StreamResponse:
     token = request.match_info["token"]
     async with request.app[DATABASE].begin() as db:
         if not await service.setup_is_open(db, token):
-            raise service.SetupError(
-                N_("This set-up link was used already or has expired. Restart the server for a new one.")
-            )
+            raise service.SetupError(service.USED_LINK)
     return await render(request, "pages/set_up.html", {"token": token})
 
 

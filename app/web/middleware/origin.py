@@ -34,13 +34,28 @@ def comes_from_us(request: web.Request) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site in {"same-origin", "none"}
-    return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
+    return origin is None or _netloc(origin) == request.host.lower()
+
+
+def _netloc(origin: str) -> str:
+    """The host and port of an origin; "" for one that says none ("null") or nothing sensible."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _trusted(origin: str, patterns: Sequence[str]) -> bool:
-    parts = urlsplit(origin)
+    """Whether an origin is one of the patterns: same scheme, same port, a host that matches."""
+    scheme, _, _ = origin.lower().partition("://")
+    host, port = host_of(_netloc(origin)), _port(_netloc(origin))
     for pattern in patterns:
-        wanted = urlsplit(pattern)
-        if wanted.scheme == parts.scheme and matches(host_of(parts.netloc), [host_of(wanted.netloc)]):
+        wanted_scheme, _, netloc = pattern.partition("://")
+        if scheme == wanted_scheme and port == _port(netloc) and matches(host, [host_of(netloc)]):
             return True
     return False
+
+
+def _port(netloc: str) -> str:
+    """What follows the host: ":8080", or "" for the scheme's own port."""
+    return netloc[netloc.rfind("]") + 1 :].partition(":")[2]

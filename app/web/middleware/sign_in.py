@@ -17,7 +17,7 @@ from app.keys import DATABASE, SETTINGS, USER
 from app.web.pages import is_partial, url
 
 F = TypeVar("F", bound=Callable[..., object])
-# A session is written back at most this often only to move its idle limit.
+# A session is written back at most this often only to move its idle limit (more often where that limit is short).
 TOUCH_SECONDS = 60
 
 
@@ -61,12 +61,12 @@ async def current(request: web.Request) -> User | None:
     if user is None or user.disabled_at or user.session_epoch != session.get("epoch"):
         session.invalidate()
         return None
-    _touch(session)
+    _touch(session, request.app[SETTINGS].session_idle_minutes * 60)
     return user
 
 
-def _touch(session: Session) -> None:
-    if time.time() - session.get("seen_at", 0) > TOUCH_SECONDS:
+def _touch(session: Session, idle_seconds: int) -> None:
+    if time.time() - session.get("seen_at", 0) > min(TOUCH_SECONDS, idle_seconds / 4):
         session["seen_at"] = int(time.time())
 
 
