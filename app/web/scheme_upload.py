@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from app.i18n import N_, ProblemError, Text
 from app.intake.process import read_document
@@ -73,7 +74,7 @@ async def _parts(request: web.Request, sent: Sent) -> None:
             data = await _field(part, left)
             left -= len(data)
             sent.fields[part.name] = _storable(data.decode("utf-8", "replace"))
-    except (ValueError, AssertionError, UnicodeError, RuntimeError) as error:
+    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:
         raise web.HTTPBadRequest from error
 
 
