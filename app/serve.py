@@ -7,7 +7,9 @@ runs in this process. The end goes the other way: workers, then services.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import importlib
 import json
 import logging
 import os
@@ -34,6 +36,8 @@ GRACE_SECONDS = 10  # for requests that run when the server is stopped; streams 
 KEEPALIVE_SECONDS = 75  # longer than nginx's 60 s to its upstream, so that nginx closes first
 PORT_SECONDS = 3.0  # a killed server's workers keep the port until they notice, within a second
 BACKLOG = 2048
+# Imported by the preparing child while the services start; it would take them when it has to migrate.
+USED_BY_PREPARING = ("app.migrate", "alembic.command", "langgraph.checkpoint.postgres", "pgqueuer.queries")
 PROBLEM = 3  # the preparing child's exit code for a sentence on standard output; 1 and 2 are Python's
 
 log = structlog.stdlib.get_logger(__name__)
@@ -45,18 +49,21 @@ def serve(settings: Settings, *, demo: bool = False) -> None:
     with embedded.launch(settings) as services:
         # A signal before gunicorn takes over must end the services too: as an exception, through `with`.
         signal.signal(signal.SIGTERM, _interrupt)
-        services.wait()
-        settings = settings.with_services(services.database_url, services.redis_url)
-        _hand_on(settings)
         preparing = subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", "app.serve", *(["demo"] if demo else [])],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         )
         try:
-            # Both before the fork: the workers share what was loaded.
             import app.main
+
+            services.wait()
+            settings = settings.with_services(services.database_url, services.redis_url)
+            _hand_on(settings)
+            _tell(preparing, settings)
+            # Before the fork as well: the workers share what was loaded.
             import app.worker
 
             sign_in = _prepared(preparing)
@@ -114,13 +121,21 @@ def _interrupt(*_: object) -> None:
 
 
 def _hand_on(settings: Settings) -> None:
-    """Put the services' addresses where the workers and the preparing child read their settings."""
+    """Put the services' addresses where the workers read their settings."""
     for name, value in (
         ("DATABASE_URL", settings.postgres_url),
         ("REDIS_URL", settings.redis_url.get_secret_value()),
     ):
         os.environ.pop(name + "_FILE", None)
         os.environ[name] = value
+
+
+def _tell(child: subprocess.Popen[str], settings: Settings) -> None:
+    """The services' addresses for the preparing child, which has imported what it needs meanwhile."""
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it ended already; `_prepared` finds out why
+        child.stdin.write(json.dumps([settings.postgres_url, settings.redis_url.get_secret_value()]) + "\n")
+        child.stdin.flush()
 
 
 def prepare(settings: Settings, *, demo: bool) -> str | None:
@@ -200,6 +215,11 @@ class _Worker(GunicornUVLoopWebWorker):
 
     announced = False
 
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: go at once, where aiohttp's own worker would sleep out its second."""
+        super().handle_exit(sig, frame)
+        self._notify_waiter_done()
+
     def notify(self) -> None:
         """Called every second from when the sockets are served."""
         super().notify()
@@ -259,7 +279,12 @@ def main() -> int:
     try:
         settings = load_settings()
         configure(settings)
-        said = prepare(settings, demo="demo" in sys.argv[1:])
+        for module in USED_BY_PREPARING:
+            importlib.import_module(module)
+        addresses = sys.stdin.readline()
+        if not addresses:  # the server ended before its services were there
+            return 1
+        said = prepare(settings.with_services(*json.loads(addresses)), demo="demo" in sys.argv[1:])
     except ProblemError as problem:
         print(json.dumps(problem.text.to_json()))
         return PROBLEM
