@@ -99,7 +99,7 @@ async def test_confirming_with_htmx_renews_the_changed_lines(
             f"/papers/{one.id}/student", data={"other": str(work.ann.id)}, headers=HTMX
         )
         said = await response.text()
-        events = []
+        events: list[Any] = []
         while len(events) < 2:
             events += [entry.event for entry in await subscription.next(5) or []]
     assert {event.paper_id for event in events if isinstance(event, PaperChanged)} == {one.id, other.id}
