@@ -160,11 +160,20 @@ def main() -> None:
     started = datetime.now().astimezone()
     try:
         with ModelServer(latency=LATENCY) as stub:
-            settings = Settings(
-                database_url=services.database_url, redis_url=services.redis_url, var_dir=folder / "var",
-                secret_key="bench-secret-" * 4, llm_provider="custom", llm_base_url=stub.url, llm_api_key="none",
-                llm_model="stub", max_parallel_workers=AT_ONCE, enable_cache=False,
-            )  # type: ignore[arg-type]  # pydantic turns strings into its secrets  # fmt: skip
+            settings = Settings.model_validate(
+                {
+                    "database_url": services.database_url,
+                    "redis_url": services.redis_url,
+                    "var_dir": folder / "var",
+                    "secret_key": "bench-secret-" * 4,
+                    "llm_provider": "custom",
+                    "llm_base_url": stub.url,
+                    "llm_api_key": "none",
+                    "llm_model": "stub",
+                    "max_parallel_workers": AT_ONCE,
+                    "enable_cache": False,
+                }
+            )
             migrate.upgrade(settings)
             figures = uvloop.run(measure(settings, stub))
     finally:
