@@ -124,6 +124,6 @@ def _grader(name: str) -> Text:
 
 
 def _example(labels: Sequence[str]) -> str:
-    if len(labels) < 3:
-        return ", ".join(labels)
-    return f"{labels[0]}, {labels[1]}-{labels[-1]}"
+    if len(labels) < 4:
+        return ", ".join(labels[:2])
+    return f"{labels[0]}, {labels[2]}-{labels[-1]}"
