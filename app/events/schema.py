@@ -62,11 +62,11 @@ def pack(event: Event) -> dict[str, bytes]:
 
 def unpack(fields: dict[bytes, bytes]) -> Event | None:
     """The inverse of `pack`; None for an event of a newer version that this process does not know."""
-    kind = EVENTS.get(fields.get(b"name", b"").decode())
+    kind = EVENTS.get(fields.get(b"name", b"").decode(errors="replace"))
     if kind is None:
         return None
-    data: dict[str, Any] = orjson.loads(fields[b"data"])
     try:
+        data: dict[str, Any] = orjson.loads(fields.get(b"data", b""))
         return kind(**data)
-    except TypeError:
+    except (TypeError, ValueError):
         return None

@@ -17,7 +17,7 @@ from app.marks.models import Run, RunState
 from app.marks.runs import Progress, Which
 
 TITLES = {
-    RunState.RUNNING: Text(N_("Grading")),
+    RunState.RUNNING: Text(N_("Grading now")),
     RunState.PAUSED: Text(N_("Grading is paused")),
     RunState.CANCELLED: Text(N_("Grading was cancelled")),
     RunState.FINISHED: Text(N_("Grading is done")),
