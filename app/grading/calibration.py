@@ -18,7 +18,7 @@ from math import erf, isfinite, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from app.grading.likeness import Index, Ruler, grams, normalise, phrases, words
+from app.grading.likeness import Index, Ruler, asked, grams, normalise, phrases, words
 from app.grading.model import EarlierMark
 from app.grading.prior import FITTED, Prior
 from app.scheme.types import Question
@@ -68,7 +68,7 @@ class QuestionModel:
     def __init__(self, question: Question, earlier: Sequence[EarlierMark], prior: Prior = FITTED) -> None:
         self._prior = prior
         self._maximum = question.points
-        criteria = "\n".join(criterion.text for criterion in question.criteria)
+        criteria = "\n".join(map(asked, question.criteria))
         self._ruler = Ruler(question.prompt, question.references, criteria)
         self.marks = usable(earlier, question.points)
         taught = [self._see(mark.answer) for mark in self.marks]

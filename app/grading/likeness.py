@@ -17,6 +17,9 @@ from math import log, log1p, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from app.scheme.canonical import DEFAULT_CRITERION, DEFAULT_CRITERION_ZH
+from app.scheme.types import Criterion
+
 LONGEST = 6000
 """Characters of a text that are compared; the rest of a longer text is left out, to bound time and memory."""
 
@@ -47,6 +50,12 @@ _STOP = frozenset(
 def normalise(text: str) -> str:
     """NFKC, case folded, one space for any white space, at most LONGEST characters."""
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", text[: LONGEST * 2]).casefold()).strip()[:LONGEST]
+
+
+def asked(criterion: Criterion) -> str:
+    """A criterion's text; nothing for the sentence that stands in a scheme where no criterion was given."""
+    text = criterion.text.strip()
+    return "" if text in (DEFAULT_CRITERION, DEFAULT_CRITERION_ZH) else text
 
 
 def words(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from app.grading.evidence import is_copied
-from app.grading.likeness import PROMPT_WEIGHT, grams, normalise, words
+from app.grading.likeness import PROMPT_WEIGHT, asked, grams, normalise, words
 from app.grading.state import CriterionMark
 from app.scheme.types import Question
 
@@ -23,6 +23,14 @@ FAINTEST = 0.05
 
 _GRAM_WEIGHT = 0.25
 _BREAK = re.compile(r"(?<=[。！？!?；;\n，])|(?<=[.,:])(?=\s)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Bag:
+    """A text's terms with their weights squared, and the sum of those."""
+
+    terms: dict[str, float]
+    size: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ class Scent:
         whole = [self._weigh(reference) for reference in question.references]
         only = len(question.criteria) == 1
         self._sources = [
-            self._of(self._weigh(criterion.text), pieces, whole, only) for criterion in question.criteria
+            self._of(self._weigh(asked(criterion)), pieces, whole, only) for criterion in question.criteria
         ]
         self._good = [self._weigh(text) for text in good]
 
@@ -85,9 +93,7 @@ class Scent:
         own = [(span, bag) for span, bag in own if not is_copied(answer[slice(*span)], self._question)]
         return [self._best(own, sources) for sources in self._sources]
 
-    def _best(
-        self, own: Sequence[tuple[tuple[int, int], dict[str, float]]], sources: Sequence[dict[str, float]]
-    ) -> Passage | None:
+    def _best(self, own: Sequence[tuple[tuple[int, int], _Bag]], sources: Sequence[_Bag]) -> Passage | None:
         best: Passage | None = None
         for (start, end), bag in own:
             likeness = max((_likeness(bag, source) for source in sources), default=0.0)
@@ -98,35 +104,33 @@ class Scent:
 
     def _of(
         self,
-        criterion: dict[str, float],
-        pieces: Sequence[dict[str, float]],
-        whole: Sequence[dict[str, float]],
+        criterion: _Bag,
+        pieces: Sequence[_Bag],
+        whole: Sequence[_Bag],
         only: bool,
-    ) -> list[dict[str, float]]:
-        if only or not criterion:
-            return [bag for bag in (criterion, *pieces, *whole) if bag]
+    ) -> list[_Bag]:
+        if only or not criterion.size:
+            return [bag for bag in (criterion, *pieces, *whole) if bag.size]
         near = [piece for piece in pieces if _likeness(criterion, piece) >= 2 * FAINTEST]
         return [criterion, *near]
 
-    def _weigh(self, text: str) -> dict[str, float]:
+    def _weigh(self, text: str) -> _Bag:
         """Words, less where the question has them, and 3-grams, which forgive endings and misspellings."""
         clean = normalise(text)
         found = words(clean)
         if not found:
-            return {}
+            return _Bag({}, 0.0)
         bag = {f" {word}": PROMPT_WEIGHT if word in self._common else 1.0 for word in found}
         bag.update(dict.fromkeys(grams(clean, (3,)), _GRAM_WEIGHT))
-        return bag
+        squares = {term: weight * weight for term, weight in bag.items()}
+        return _Bag(squares, sum(squares.values()))
 
 
-def _likeness(first: dict[str, float], second: dict[str, float]) -> float:
-    if not first or not second:
+def _likeness(first: _Bag, second: _Bag) -> float:
+    if not first.size or not second.size:
         return 0.0
-    small, large = (first, second) if len(first) <= len(second) else (second, first)
-    shared = sum(weight * weight for term, weight in small.items() if term in large)
-    if not shared:
-        return 0.0
-    return shared / sqrt(sum(w * w for w in first.values()) * sum(w * w for w in second.values()))
+    shared = first.terms.keys() & second.terms.keys()
+    return sum(first.terms[term] for term in shared) / sqrt(first.size * second.size)
 
 
 def apportion(

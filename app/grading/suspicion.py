@@ -2,8 +2,8 @@
 
 Such an answer is never refused or punished by the machine: it goes to the teacher with the reason. The patterns ask for
 a command together with what it wants (ignore + instructions, give + full marks), because single words ("ignore",
-"marks", "system") stand in honest answers. On 8,851 honest answers in Chinese, English and German they flag none that
-should not be seen; `tests` and `benchmarks` hold them to at most 1 %.
+"marks", "system") stand in honest answers. Measured on the 8,851 answers (Chinese, English, German) that `prior` was fitted on: none is
+taken for an instruction, none for a pile of words, one for a copy of its question, which it is.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from hashlib import blake2b
 from threading import Lock
 
 from app.grading.calibration import Prediction, QuestionModel, snap, step_of
-from app.grading.likeness import normalise, words
+from app.grading.likeness import asked, normalise, words
 from app.grading.model import EarlierMark, GradeOptions, Marks
 from app.grading.passages import Passage, Scent, apportion
 from app.grading.state import Answer, CriterionMark, MarkState, QuestionMark, needs_teacher
@@ -156,7 +156,7 @@ def fingerprint(earlier: Sequence[EarlierMark]) -> bytes:
 def feedback(question: Question, criteria: Sequence[CriterionMark], language: str) -> str:
     """One short sentence for the student: which criteria are missed, in the feedback's language."""
     missed = [
-        _name(question.criteria[mark.position].text)
+        _name(asked(question.criteria[mark.position]))
         for mark in criteria
         if mark.points < MISSED_SHARE * question.criteria[mark.position].points
     ]
