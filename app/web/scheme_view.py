@@ -24,7 +24,7 @@ from app.web.scheme_draft import Draft, draft_of
 KINDS = {
     Kind.CHOICE: N_("Choice"),
     Kind.BLANK: N_("Gaps"),
-    Kind.NUMBER: N_("Number"),
+    Kind.NUMBER: N_("Numerical"),
     Kind.MATHS: N_("Maths"),
     Kind.TEXT: N_("Short answer"),
     Kind.ESSAY: N_("Essay"),
@@ -160,6 +160,10 @@ async def context(
         "kinds": kinds(),
         "rows": rows_of(assignment, marked, changed),
         "remarks": len(assignment.scheme_notes),
+        "remark_list": [
+            (entry["line"], service.note_text(entry), entry["severity"])
+            for entry in assignment.scheme_notes[:SHOWN_PROBLEMS]
+        ],
         "lines": _lines(assignment),
         "deleted_label": deleted["question"]["label"] if deleted else None,
         "papers": await store.papers(db, assignment.id),
