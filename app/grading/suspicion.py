@@ -2,8 +2,8 @@
 
 Such an answer is never refused or punished by the machine: it goes to the teacher with the reason. The patterns ask for
 a command together with what it wants (ignore + instructions, give + full marks), because single words ("ignore",
-"marks", "system") stand in honest answers. Measured on the 8,851 answers (Chinese, English, German) that `prior` was fitted on: none is
-taken for an instruction, none for a pile of words, one for a copy of its question, which it is.
+"marks", "system") stand in honest answers. Measured on the 8,851 answers (Chinese, English,
+German) that `prior` was fitted on: none is taken for an instruction or a pile of words, one for a copy of its question.
 """
 
 from __future__ import annotations

@@ -294,7 +294,7 @@ def test_fingerprint_tells_marks_apart() -> None:
 
 
 def test_an_answer_takes_milliseconds() -> None:
-    """Twenty marks, answers of a hundred words: 5 ms of processor time is the aim; the bound leaves room for a busy machine."""
+    """Twenty marks, answers of a hundred words: 5 ms of processor time, and room for a busy machine."""
     marks = [
         EarlierMark(f"light number {i} is faster than the sound of {i * 7} clouds " * 8, i % 3)
         for i in range(20)
