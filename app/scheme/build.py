@@ -19,6 +19,7 @@ from app.scheme.words import marker
 
 ESSAY_POINTS = 20.0  # marks: from here on a question that asks for writing is read as an essay
 _OPTION = re.compile(r"(?:^|\s{2,}|\n)\s*[(（]?[A-F][.．、:：)）]\s*\S")
+_LETTER_BRACKET = re.compile(r"[(（]\s{0,9}([A-H]{1,6})\s{0,9}[)）](?!\s*[.、])")
 _BARE_OPTION = re.compile(r"[A-H](?:[\s,，、]{0,2}[A-H]){0,7}[.。]?|[A-H](?:\s*(?:or|或|/)\s*[A-H])+")
 _FORMULA_SIGN = re.compile(r"[=^√π+*/≤≥<>∪∩∞\\²³±]|\d[A-Za-z]|[A-Za-z][(（]")
 _LONG_WORD = re.compile(r"[A-Za-z]{4,}")
@@ -72,6 +73,7 @@ def build(draft: Draft, around: Around, notes: list[Note]) -> Question:
     """The question that a draft describes; what cannot be known is left empty for `check.problems` to say."""
     if not draft.strict:
         _scored_answer(draft, around)
+        _answer_in_bracket(draft, around)
     prompt = block("\n".join(draft.prompt))
     answers = [(block("\n".join(ref.lines)), ref) for ref in draft.references]
     answers = [(text, ref) for text, ref in answers if text]
@@ -140,7 +142,7 @@ def _scored_answer(draft: Draft, around: Around) -> None:
         plain.append(kept)
     total = sum(item.points or 0 for item in scored)
     known = draft.points if draft.points is not None else around.each
-    single = len(scored) == 1 and (known is None or agree(total, known)) and not draft_has_codes(draft)
+    single = len(scored) == 1 and (known is None or agree(total, known)) and not _has_codes(draft)
     if not (len(scored) > 1 or single):
         return
     for reference, kept in zip(draft.references, plain, strict=True):
@@ -151,7 +153,20 @@ def _scored_answer(draft: Draft, around: Around) -> None:
         draft.points = total
 
 
-def draft_has_codes(draft: Draft) -> bool:
+def _answer_in_bracket(draft: Draft, around: Around) -> None:
+    """A choice question answered in its own bracket, "正确的是（ B ）": the letter is the answer, the bracket stays."""
+    asked = Kind.CHOICE in (draft.kind, around.kind) or _OPTION.search("\n".join(draft.prompt)[:5000])
+    if draft.references or not asked:
+        return
+    for place, line in enumerate(draft.prompt):
+        found = _LETTER_BRACKET.search(line[:2000])
+        if found:
+            draft.references.append(DraftReference(draft.line, [found[1]]))
+            draft.prompt[place] = f"{line[: found.start(1)].rstrip()}  {line[found.end(1) :].lstrip()}"
+            return
+
+
+def _has_codes(draft: Draft) -> bool:
     """Whether a lone answer line ends in what may be a mark code or a name: "Vitamin B2" is no 2 marks."""
     return any(
         re.search(r"[MAB]\d$|\d[MAB]$", line.strip()) for ref in draft.references for line in ref.lines
@@ -291,12 +306,17 @@ def _number_answer(draft: Draft, text: str, notes: list[Note]) -> list[str]:
     return [found.number]
 
 
-def answer_in_head(draft: Draft, key: bool) -> None:
-    """Take a question's only line for its answer where it is one: "3. B", and, in an answer `key`, any line."""
+def answer_in_head(draft: Draft, key: bool) -> bool:
+    """Take a question's only line for its answer where it is one: "3. B", and, in an answer `key`, any line.
+
+    Whether it was one.
+    """
     text = block("\n".join(draft.prompt))
     if draft.references or not text or len(text) > 2000:
-        return
+        return False
     short = "\n" not in text and (choice_answers(text) or read_quantity(text)) and not gaps(text)
     if (key or short) and not (draft.criteria and not key) and marker(text) is None:
         draft.references.append(DraftReference(draft.line, text.split("\n")))
         draft.prompt.clear()
+        return True
+    return False

@@ -20,14 +20,14 @@ _WORD = re.compile(
     rf"(?:{_SUB.format('b')})?(?![A-Za-z])){_STOP}",
     re.IGNORECASE,
 )
-_PLAIN = re.compile(r"(?P<n>\d{1,3})\s?(?:[.．、)）:：](?!\d)|(?=$))\s*")
+_PLAIN = re.compile(r"(?P<n>\d{1,3})\s?[.．、)）:：](?!\d)\s*")
 _DECIMAL = re.compile(r"(?P<n>\d{1,3})[.．](?P<m>\d{1,2})(?:[.．、)）:：](?!\d)\s*|\s+(?=\S)|$)")
 _LETTERED = re.compile(rf"(?P<n>\d{{1,3}})[.．]?{_SUB.format('c')}[.．、:：)）]?\s*")
 _PAREN = re.compile(r"[(（]\s?(?P<n>\d{1,2})\s?[)）]\s*[.．、:：]?\s*")
 _HAN = re.compile(rf"(?P<n>{_HAN_NUMBER})\s?[、.．]\s*|[(（](?P<p>{_HAN_NUMBER})[)）]\s*[、.]?\s*")
 _ALPHA = re.compile(r"(?:[(（](?P<p>[a-h]|[ivx]{1,4})[)）]|(?P<l>[a-h])[)）])\s*[.、:：]?\s*")
 
-_BARE = re.compile(r"(?P<n>[1-9]\d?) {1,4}(?=[A-Z\u4e00-\u9fff])")
+_BARE = re.compile(r"(?P<n>[1-9]\d?)(?:$| {1,4}(?=[A-Z\u4e00-\u9fff]))")
 
 
 class Style(IntEnum):
@@ -41,7 +41,7 @@ class Style(IntEnum):
     CIRCLED = 5  # ①
     HAN = 6  # 一、
     ALPHA = 7  # (a) a) (ii)
-    BARE = 8  # 2 Explain: a number and nothing else, a question only with points behind it
+    BARE = 8  # 2 Explain: a number and no sign; a question only with points behind it, or after a blank line
 
 
 @dataclass(frozen=True, slots=True)

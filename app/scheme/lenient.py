@@ -36,8 +36,9 @@ def read_lenient(lines: list[str], notes: list[Note]) -> Reading:
     chinese = any(has_han(line) for line in lines)
     drafts: list[tuple[Draft, Section | None]] = []
     for raw in pieces.raws:
-        drafts += [(draft, raw.section) for draft in _drafts(raw, key, notes, reading)]
+        drafts += [(draft, raw.section) for draft in _drafts(raw, notes, reading)]
     sections = {id(draft): section for draft, section in drafts}
+    _read_as_key([draft for draft, _ in drafts], key)
     kept = adopt_stems([draft for draft, _ in drafts])
     shares = _shares(kept, sections, notes)
     for draft in kept:
@@ -86,12 +87,11 @@ def _shares(kept: list[Draft], sections: dict[int, Section | None], notes: list[
     return shares
 
 
-def _drafts(raw: Raw, key: bool, notes: list[Note], reading: Reading) -> list[Draft]:
+def _drafts(raw: Raw, notes: list[Note], reading: Reading) -> list[Draft]:
     """The drafts of one question: itself, or its parts with the stem's words before each."""
     parted = part(raw)
     stem = _draft(parted.stem, notes, reading)
     if not parted.parts:
-        answer_in_head(stem, key)
         return [stem]
     drafts = [_draft(piece, notes, reading) for piece in parted.parts]
     for draft in drafts:
@@ -101,6 +101,16 @@ def _drafts(raw: Raw, key: bool, notes: list[Note], reading: Reading) -> list[Dr
     if stem.points is not None:
         reading.totals.append((stem.line, stem.points, stem.label))
     return drafts
+
+
+def _read_as_key(drafts: list[Draft], key: bool) -> None:
+    """Take what stands behind the numbers as answers: in a text that calls itself a key, or where most are answers."""
+    announced = any(draft.references for draft in drafts)
+    # "Test and answers" in the title is no key when the answers are announced: a prompt without one stays a prompt.
+    taken = sum(answer_in_head(draft, key and not announced) for draft in drafts)
+    if not announced and taken * 2 >= len(drafts):
+        for draft in drafts:
+            answer_in_head(draft, True)
 
 
 def _draft(raw: Raw, notes: list[Note], reading: Reading) -> Draft:

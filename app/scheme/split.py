@@ -166,8 +166,18 @@ class _Splitter:
         if mark and mark.mark == Mark.TOTAL:
             self._pieces.totals.append((line.number, float(mark.rest), mark.aside))
             return
+        if mark and mark.mark == Mark.ANSWER and self._shared_key(mark.rest, line.number):
+            return
         self._watch(line.text)
         self._keep(line)
+
+    def _shared_key(self, text: str, line: int) -> bool:
+        """Take "答案：1.A 2.B" below several questions as the key to all of them."""
+        key = read_key_line(text)
+        if key is None or any(entry.label not in self._known for entry in key.entries):
+            return False
+        self._fill(key, line, self._section)
+        return True
 
     def _watch(self, text: str) -> None:
         """Remember whether the lines that follow belong to an answer or to criteria."""
@@ -313,7 +323,7 @@ class _Splitter:
             return True
         pointed = on_question(head.rest, head=True) is not None
         if head.style == Style.BARE:
-            return pointed and head.number == self._last + 1
+            return (pointed or (self._blank and not head.rest)) and head.number == self._last + 1
         scored = pointed and (not self._listing or self._answer_follows(line))
         if self._block is not None and head.number == self._inner + 1 and not scored:
             # The list inside an answer counts from 1; the next question may bear the same number.
