@@ -58,6 +58,8 @@ class Database:
             max_overflow=pool_size,
             # A restarted PostgreSQL leaves dead connections in the pool; a ping finds them before a request does.
             pool_pre_ping=True,
+            # Errors and logs must not carry what students wrote.
+            hide_parameters=True,
             json_serializer=_dumps,
             json_deserializer=orjson.loads,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 
 import redis.asyncio as redis
@@ -10,6 +11,7 @@ from aiohttp import web
 from app import keys
 from app.db import Database
 from app.events.bus import Bus
+from app.logs import AccessLog
 from app.settings import Settings, load_settings
 from app.storage import Storage
 from app.web import pages, routes
@@ -82,4 +84,10 @@ async def worker(app: web.Application) -> AsyncIterator[None]:
 
 async def create() -> web.AppRunner:
     """Gunicorn's factory. The runner cancels a handler when its client leaves, which a plain app does not."""
-    return web.AppRunner(create_app(load_settings()), handler_cancellation=True, access_log=None)
+    return web.AppRunner(
+        create_app(load_settings()),
+        handler_cancellation=True,
+        access_log=logging.getLogger("zhupi.access"),
+        access_log_class=AccessLog,
+        shutdown_timeout=10,
+    )

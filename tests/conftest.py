@@ -43,11 +43,13 @@ def services() -> Iterator[embedded.Services]:
 @pytest.fixture(scope="session")
 def base_settings(services: embedded.Services, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings for the throwaway services; migrated once."""
-    settings = Settings(
-        database_url=services.database_url,
-        redis_url=services.redis_url,
-        var_dir=tmp_path_factory.mktemp("var"),
-        secret_key="test-secret-" * 4,
+    settings = Settings.model_validate(
+        {
+            "database_url": services.database_url,
+            "redis_url": services.redis_url,
+            "var_dir": tmp_path_factory.mktemp("var"),
+            "secret_key": "test-secret-" * 4,
+        }
     )
     migrate.upgrade(settings)
     return settings
@@ -79,7 +81,8 @@ async def app(settings: Settings) -> web.Application:
 @pytest.fixture
 async def server(app: web.Application) -> AsyncIterator[TestServer]:
     """The application, listening."""
-    async with TestServer(app) as running:
+    running = TestServer(app)
+    async with running:
         yield running
 
 

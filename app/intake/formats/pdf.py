@@ -114,7 +114,7 @@ def _without_security(data: bytes, name: str) -> bytes | None:
     pypdf needs an extra package for AES; pdfium, which makes pictures of pages, has its own.
     """
     try:
-        import pypdfium2  # type: ignore[import-untyped]
+        import pypdfium2
     except ImportError:
         return None
     try:
