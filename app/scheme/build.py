@@ -9,7 +9,7 @@ from app.i18n import N_, Text
 from app.scheme.body import Draft, DraftCriterion, DraftReference
 from app.scheme.canonical import alternatives, default_criterion
 from app.scheme.check import agree, gaps
-from app.scheme.choices import choice_answers, truth_answers
+from app.scheme.choices import choice_answers, is_truth
 from app.scheme.clean import block, half_width, has_han, one_line
 from app.scheme.notes import Note, warning
 from app.scheme.numbers import read_number, read_quantity
@@ -78,7 +78,7 @@ def build(draft: Draft, around: Around, notes: list[Note]) -> Question:
     answers = [(block("\n".join(ref.lines)), ref) for ref in draft.references]
     answers = [(text, ref) for text, ref in answers if text]
     kind = draft.kind or around.kind or _guessed(draft, prompt, [text for text, _ in answers], notes)
-    references = _references(draft, kind, prompt, answers, notes, around.chinese)
+    references = _references(draft, kind, prompt, answers, notes)
     points = _points(draft, around, prompt)
     return Question(
         label=draft.label,
@@ -205,8 +205,8 @@ def _guess(draft: Draft, prompt: str, answers: list[str]) -> tuple[Kind, bool]:
         return Kind.ESSAY, True
     if not answers:
         return Kind.TEXT, bool(draft.criteria) or not options
-    if all(truth_answers(text, True) for text in answers):
-        return Kind.BLANK, True
+    if "__" not in prompt and all(is_truth(text, sure=True) for text in answers):
+        return Kind.CHOICE, True
     if gaps(prompt):
         return Kind.BLANK, True
     if draft.tolerance or draft.unit or all(_numeric(text) for text in answers):
@@ -235,21 +235,18 @@ def _references(
     prompt: str,
     answers: list[tuple[str, DraftReference]],
     notes: list[Note],
-    chinese: bool,
 ) -> tuple[str, ...]:
     texts = [text for text, _ in answers]
     if kind == Kind.CHOICE:
         return tuple(letters for text in texts for letters in (choice_answers(text) or [text]))
     if kind == Kind.BLANK:
-        return tuple(_gap_answers(draft, prompt, answers, chinese))
+        return tuple(_gap_answers(draft, prompt, answers))
     if kind == Kind.NUMBER:
         return tuple(number for text in texts for number in _number_answer(draft, text, notes))
     return tuple(texts)
 
 
-def _gap_answers(
-    draft: Draft, prompt: str, answers: list[tuple[str, DraftReference]], chinese: bool
-) -> list[str]:
+def _gap_answers(draft: Draft, prompt: str, answers: list[tuple[str, DraftReference]]) -> list[str]:
     """One entry a gap. A strict draft is taken as written; a lenient one may list its gaps on one line."""
     if draft.strict:
         return [found for found in (alternatives(text) for text, _ in answers) if found]
@@ -262,7 +259,7 @@ def _gap_answers(
             entries += _parted(text, shown)
     if shown == 1 and len(entries) > 1:
         entries = [" | ".join(entries)]
-    found = (alternatives(truth_answers(entry, chinese) or " | ".join(_OR.split(entry))) for entry in entries)
+    found = (alternatives(" | ".join(_OR.split(entry))) for entry in entries)
     return [entry for entry in found if entry]
 
 

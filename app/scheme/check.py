@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from app.i18n import Text
-from app.scheme.choices import choice_letters
+from app.scheme.choices import choice_letters, is_truth
 from app.scheme.clean import one_line
 from app.scheme.notes import Note, Severity
 from app.scheme.numbers import plain_decimal, read_number
@@ -121,8 +121,9 @@ def _choice(question: Question) -> Iterator[_Remark]:
             Text("Question {label} has no right option: write it as “= B”.", {"label": question.label}),
         )
     for reference in question.references:
-        if choice_letters(reference) is None:
-            yield "error", Text("Question {label}: “{written}” is no option letter. Write A, or BD for several.",
+        if choice_letters(reference) is None and not is_truth(reference):
+            yield "error", Text("Question {label}: “{written}” is no option letter. "
+                                "Write A, or BD for several, or true or false.",
                                 {"label": question.label, "written": reference[:40]})  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Answers of choice and yes-or-no questions: "b, d" is BD; √, T and 对 mean the same."""
+"""Answers of choice and yes-or-no questions: "b, d" is BD; √, T and 对 say true."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ import re
 
 from app.scheme.clean import half_width
 
-# At most twelve options. Small letters stand apart or in order ("b, d", "bd"): "bad" is a word.
+# At most eight options, as the choice grader. Small letters stand apart or in order ("b, d", "bd"): "bad" is a word.
 _LETTERS = re.compile(
-    r"[(\[【]?(?:[A-L](?:[\s,、.;&+和与]{0,3}[A-L]){0,11}|[a-l](?:[\s,、.;&+和与]{1,3}[a-l]){0,11}|(?P<glued>[a-f]{2,5}))"
+    r"[(\[【]?(?:[A-H](?:[\s,、.;&+和与]{0,3}[A-H]){0,7}|[a-h](?:[\s,、.;&+和与]{1,3}[a-h]){0,7}|(?P<glued>[a-f]{2,5}))"
     r"[)\]】]?[.。]?"
 )
 _EITHER = re.compile(r"\s*(?:\bor\b|或者?|/|\|)\s*", re.IGNORECASE)
-# The ways that pupils of a Chinese and of an English class write it.
-_TRUE = (("True", "T", "√"), ("对", "正确", "√", "T"))
-_FALSE = (("False", "F", "×"), ("错", "错误", "×", "F"))
-_TRUTH = {
-    **dict.fromkeys(("对", "正确", "√", "✓", "✔", "t", "true", "right", "是"), _TRUE),
-    **dict.fromkeys(("错", "错误", "×", "✗", "✘", "x", "f", "false", "wrong", "否"), _FALSE),
-}
+# As the choice grader reads them; the first set is sure enough to tell the kind of a question by.
+_SURE_TRUTH = frozenset(("对", "正确", "√", "✓", "✔", "t", "true", "错", "错误", "×", "✗", "✘", "f", "false"))
+_TRUTH = _SURE_TRUTH | frozenset(
+    ("是", "否", "不对", "不正确", "真", "假", "x", "yes", "no", "right", "wrong", "correct", "incorrect")
+)
 
 
 def choice_letters(text: str) -> str | None:
     """The option letters of an answer, upper case, sorted, each once: "d, b" gives "BD"; None when it is none."""
     plain = half_width(text[:60]).strip()
     found = _LETTERS.fullmatch(plain) if len(text) <= 60 else None
-    letters = [character for character in plain.upper() if "A" <= character <= "L"]
+    letters = [character for character in plain.upper() if "A" <= character <= "H"]
     if not found or len(set(letters)) < len(letters) or (found["glued"] and letters != sorted(letters)):
         return None
     return "".join(sorted(letters))
@@ -37,13 +35,6 @@ def choice_answers(text: str) -> list[str] | None:
     return [letters for letters in found if letters] if found and all(found) else None
 
 
-def truth_answers(text: str, chinese: bool) -> str | None:
-    """The ways to write a true-or-false answer, as a gap's alternatives; None when the text is no such answer.
-
-    The signs and the words of the scheme's language count as the same: in a Chinese one "√" gives "√ | 对 | 正确 | T".
-    """
-    written = text.strip().rstrip("。.")
-    ways = _TRUTH.get(written.lower())
-    if ways is None:
-        return None
-    return " | ".join(dict.fromkeys((written, *ways[chinese])))
+def is_truth(text: str, *, sure: bool = False) -> bool:
+    """Whether an answer says true or false: √, 对, T, True, no. `sure` leaves out words that say other things too."""
+    return text.strip().rstrip("。.").lower() in (_SURE_TRUTH if sure else _TRUTH)

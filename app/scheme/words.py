@@ -16,8 +16,9 @@ _I = re.IGNORECASE
 
 # Tried in this order: the first that occurs wins, so the narrower words stand first.
 _KIND_WORDS: tuple[tuple[Kind, str], ...] = (
-    (Kind.CHOICE, r"(?:单项|多项|不定项|单|多)?选择?题?|multiple[- ]choices?|single[- ]choice|choices?|mcqs?"),
-    (Kind.BLANK, r"填空题?|判断题?|true(?:\s?/\s?|\s?or\s?| and )false|fill[- ]in(?:[- ](?:the[- ])?(?:blanks?|gaps?))?"
+    (Kind.CHOICE, r"(?:单项|多项|不定项|单|多)?选择?题?|multiple[- ]choices?|single[- ]choice|choices?|mcqs?"
+        r"|判断题?|true(?:\s?/\s?|\s?or\s?| and )false"),
+    (Kind.BLANK, r"填空题?|fill[- ]in(?:[- ](?:the[- ])?(?:blanks?|gaps?))?"
         r"|(?:gap|blank)[- ]fill(?:ing)?|blanks?|cloze"),
     (Kind.ESSAY, r"作文题?|写作题?|书面表达|大作文|小作文|essays?|composition|extended (?:response|writing)|writing"),
     (Kind.NUMBER, r"数值题?|numerical|numeric|numbers?"),

@@ -240,3 +240,16 @@ def test_no_pattern_searches_a_text_over_and_over(piece: str) -> None:
         return time.process_time() - start
 
     assert seconds(80_000) <= 30 * max(seconds(10_000), 0.01)
+
+
+@pytest.mark.parametrize("answer", ["√", "对", "T", "False", "×"])
+def test_true_or_false_is_a_choice_with_the_answer_as_written(answer: str) -> None:
+    question = only(f"判断题（每题2分）\n1. 地球是圆的。（  ）\n答案：{answer}")
+    assert (question.kind, question.references) == (Kind.CHOICE, (answer,))
+    assert only(f"1. The sun is a star. (2)\nAnswer: {answer}").kind == Kind.CHOICE
+    assert parse_scheme(f"## 1. [choice] (2)\nx\n= {answer}\n").usable
+
+
+def test_letters_beyond_the_options_are_no_choice() -> None:
+    assert not parse_scheme("## 1. [choice] (2)\nx\n= K\n").usable
+    assert not parse_scheme("## 1. [choice] (2)\nx\n= bad\n").usable
