@@ -36,6 +36,11 @@ def when(value: datetime | None) -> str:
     return f"{local:%Y-%m-%d %H:%M}"
 
 
+def day(value: datetime | None) -> str:
+    """The day of a moment, in the server's time zone."""
+    return "–" if value is None else f"{value.astimezone():%Y-%m-%d}"
+
+
 def size(value: int) -> str:
     """Bytes as kB or MB."""
     return f"{value / 1000:.0f} kB" if value < 1_000_000 else f"{value / 1_000_000:.1f} MB"
@@ -70,6 +75,7 @@ FILTERS = {
     "percent": percent,
     "text": text,
     "when": when,
+    "day": day,
     "size": size,
     "duration": duration,
     "money": money,

@@ -12,6 +12,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 from aiohttp_session import get_session
+from yarl import URL
 
 from app import i18n
 from app.i18n import LANGUAGES, Text
@@ -67,10 +68,25 @@ async def _every_page(request: web.Request) -> dict[str, Any]:
     return {
         "request": request,
         "user": request.get(USER),
-        "here": request.rel_url,
+        "here": page_of(request),
         # The page of an error must not need the services whose absence it reports.
         "flashes": [] if request.get(PLAIN) or is_partial(request) else await take_flashes(request),
     }
+
+
+def page_of(request: web.Request) -> URL:
+    """The page that a person sees: this one, or, where a form's answer is shown, the one that the form was on."""
+    return request.rel_url if request.method in ("GET", "HEAD") else came_from(request) or URL("/")
+
+
+def came_from(request: web.Request) -> URL | None:
+    """The page of ours that led here, by the Referer; None when that is not known or not ours."""
+    try:
+        referer = URL(request.headers.get("Referer", ""))
+        ours = referer.is_absolute() and referer.authority == request.host
+    except ValueError:
+        return None
+    return referer.relative() if ours else None
 
 
 async def render(

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from app.i18n import N_, ProblemError, Text
 from app.keys import PLAIN, REQUEST_ID
-from app.web.pages import is_partial, render
+from app.web.pages import came_from, is_partial, render
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +85,9 @@ async def problem_response(request: web.Request, status: int, text: Text | None)
         response.headers["HX-Retarget"] = "#problems"
         response.headers["HX-Reswap"] = "innerHTML"
         return response
-    return await _render(request, "pages/problem.html", context, status)
+    # After a form the way back is the page with the form; what was entered is still there in the browser.
+    back = came_from(request) if status < 500 and request.method != "GET" else None
+    return await _render(request, "pages/problem.html", {**context, "back": back}, status)
 
 
 async def _render(
