@@ -1,12 +1,49 @@
-"""The start page."""
+"""The start page: a teacher's classes with their newest assignments."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from aiohttp import web
 
+from app.classes import store
+from app.classes.store import ClassCard
+from app.i18n import language_of_request
+from app.keys import DATABASE
+from app.reports.classes import AssignmentState, assignments_of
+from app.web.middleware.sign_in import user_of
 from app.web.pages import render
+
+NEWEST = 4  # assignments on a card
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A class on the start page: its newest assignments, how many `more` there are, how much needs the teacher."""
+
+    klass: ClassCard
+    newest: tuple[AssignmentState, ...]
+    more: int
+    asks: int
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """A teacher's classes."""
-    return await render(request, "pages/home.html")
+    """The classes in use; with `?archived` those that were put away."""
+    archived = "archived" in request.query
+    user_id = user_of(request).id
+    async with request.app[DATABASE].begin() as db:
+        classes = await store.of_teacher(db, user_id, archived=archived)
+        assignments = await assignments_of(db, [each.id for each in classes])
+        put_away = await store.archived_count(db, user_id)
+    context = {
+        "cards": [_card(each, assignments[each.id]) for each in classes],
+        "archived": archived,
+        "put_away": put_away,
+        "class_language": language_of_request.get(),
+    }
+    return await render(request, "pages/home.html", context)
+
+
+def _card(klass: ClassCard, assignments: tuple[AssignmentState, ...]) -> Card:
+    newest = assignments[:NEWEST]
+    return Card(klass, newest, len(assignments) - len(newest), sum(each.asks for each in assignments))

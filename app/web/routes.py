@@ -5,18 +5,26 @@ from __future__ import annotations
 from aiohttp import web
 
 from app.web import (
+    account,
     assignments,
+    class_settings,
+    classes,
+    decide,
     events,
     health,
     home,
+    paper,
     paper_file,
     papers,
+    roster,
+    roster_import,
     run,
     scheme,
     scheme_edit,
     sign_in,
     stream,
     upload,
+    users,
 )
 
 
@@ -32,6 +40,33 @@ def add(app: web.Application) -> None:
     router.add_post("/language", sign_in.set_language, name="set-language")
     router.add_get("/set-up/{token}", sign_in.setup_page, name="set-up")
     router.add_post("/set-up/{token}", sign_in.set_up, name="set-up-submit")
+    router.add_get("/account", account.show, name="account")
+    router.add_post("/account", account.save, name="account_save")
+    router.add_post("/account/password", account.change_password, name="account_password")
+    router.add_get("/users", users.show, name="users")
+    router.add_post("/users", users.create, name="user_create")
+    router.add_post("/users/{user}/disable", users.disable, name="user_disable")
+    router.add_post("/users/{user}/enable", users.enable, name="user_enable")
+    router.add_post("/users/{user}/password", users.reset_password, name="user_password")
+
+    router.add_get("/classes/new", classes.new_page, name="class_new")
+    router.add_post("/classes", classes.create, name="class_create")
+    router.add_get("/classes/{id}", classes.show, name="class_page")
+    router.add_get("/classes/{id}/settings", class_settings.show, name="class_settings")
+    router.add_post("/classes/{id}/settings", class_settings.rename, name="class_rename")
+    router.add_post("/classes/{id}/archive", class_settings.put_away, name="class_archive")
+    router.add_post("/classes/{id}/restore", class_settings.bring_back, name="class_restore")
+    router.add_post("/classes/{id}/delete", class_settings.delete, name="class_delete")
+    router.add_post("/classes/{id}/teachers", class_settings.share, name="class_share")
+    router.add_post("/classes/{id}/teachers/{user}/remove", class_settings.unshare, name="class_unshare")
+    router.add_get("/classes/{id}/students", roster.show, name="roster")
+    router.add_post("/classes/{id}/students", roster.add, name="student_add")
+    router.add_post("/classes/{id}/students/{student}", roster.change, name="student_change")
+    router.add_post("/classes/{id}/students/{student}/remove", roster.remove, name="student_remove")
+    router.add_get("/classes/{id}/import", roster_import.show, name="roster_import")
+    router.add_post("/classes/{id}/import", roster_import.read, name="roster_read")
+    router.add_get("/classes/{id}/import/{token}", roster_import.preview, name="roster_preview")
+    router.add_post("/classes/{id}/import/{token}", roster_import.take, name="roster_take")
 
     router.add_get("/assignments/{id}/papers", papers.show, name="papers")
     router.add_post("/assignments/{id}/papers", upload.submit, name="papers_upload")
@@ -69,3 +104,7 @@ def add(app: web.Application) -> None:
     router.add_post("/assignments/{id}/run/start", run.start, name="run_start")
     router.add_post("/assignments/{id}/run/change", run.change, name="run_change")
     router.add_get("/assignments/{id}/events", events.stream, name="events")
+
+    router.add_get("/papers/{id}", paper.show, name="paper")
+    router.add_post("/papers/{id}/accept", decide.accept_paper, name="paper_accept")
+    router.add_post("/papers/{id}/questions/{question}", decide.submit, name="mark_decide")

@@ -18,6 +18,11 @@ from app.web.middleware.sessions import key_of
 from app.web.middleware.sign_in import current, public
 from app.web.pages import go, render, url
 
+TOO_MANY = (
+    N_("Too many failed tries. Wait {minutes} minutes, then try again."),
+    {"minutes": limits.WINDOW_SECONDS // 60},
+)
+
 
 def safe_next(value: str) -> str:
     """A path of ours to go to after signing in; anything else is the start page."""
@@ -49,8 +54,7 @@ async def submit(request: web.Request) -> web.StreamResponse:
     address = request.remote or ""
     after = text_of(form, "next", 2000)
     if not await limits.allowed(request.app[REDIS], username, address):
-        problem = Text(N_("Too many failed tries. Wait {minutes} minutes, then try again."), {"minutes": 15})
-        return await _again(request, after, problem, 429)
+        return await _again(request, after, Text(*TOO_MANY), 429)
     async with request.app[DATABASE].begin() as db:
         user = await store.by_username(db, username)
     if not await service.is_good(user, password) or user is None:
