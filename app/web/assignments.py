@@ -49,7 +49,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].begin() as db:
         klass = await the_class(request, db)
     values = {"klass": klass, "title": sent.field("title"), "text": sent.text, "problem": problem}
-    return await render(request, "pages/assignment_new.html", values, status=422)
+    template = "partials/scheme_new_form.html" if is_partial(request) else "pages/assignment_new.html"
+    return await render(request, template, values, status=422)
 
 
 async def open_(request: web.Request) -> web.StreamResponse:

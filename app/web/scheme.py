@@ -115,4 +115,5 @@ async def _text_page(
         "stale": stale,
         "unfinished": bool(assignment.questions and service.ready_to_grade(assignment)),
     }
-    return await render(request, "pages/scheme_text.html", values, status=status)
+    template = "partials/scheme_text_form.html" if is_partial(request) else "pages/scheme_text.html"
+    return await render(request, template, values, status=status)

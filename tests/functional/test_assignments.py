@@ -296,3 +296,15 @@ async def test_only_the_class_s_teachers(
     assert assignment.title == "Heat"
     assert await how_many(database) == 1
     assert (await bob.request(method, address, data=data, allow_redirects=False)).status in (200, 303)
+
+
+async def test_htmx_gets_only_the_form_back(sign_in: Any, world: World) -> None:
+    alice = await sign_in(world.alice)
+    address, headers = f"/classes/{world.klass.id}/assignments/new", {"HX-Request": "true"}
+    response = await alice.post(address, data={"title": "T", "text": "hello there"}, headers=headers)
+    assert response.status == 422
+    text = await response.text()
+    assert text.startswith('<div id="new-assignment">')
+    assert "hello there" in text
+    response = await alice.post(address, data={"title": "T", "text": TEXT}, headers=headers)
+    assert response.headers["HX-Redirect"] == "/assignments/1/scheme"
