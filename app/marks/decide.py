@@ -1,20 +1,26 @@
 """The teacher's hand: points, comments and feedback that no run overwrites, each change in the history.
 
-Every function locks the mark's row, compares the version that the teacher saw with the stored one, and raises
-StaleMarkError when a colleague was faster. Nothing here commits.
+A mark is opened first (`open_mark`): its row is locked, and the version that the teacher's page showed is compared
+with the stored one, so that of two teachers the second is told and nothing is overwritten. Nothing here commits.
+All changes of one transaction bear the same moment: together they are one step, which `undo_last` takes back.
+
+`decided_by` names the teacher whose hand was last in a mark, from the first word on and not only once it is decided.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import User
-from app.assignments.models import Assignment, Question
+from app.assignments.models import Question
 from app.i18n import N_, ProblemError, Text
 from app.marks import store
 from app.marks.models import Mark, MarkChange, MarkState
@@ -22,14 +28,19 @@ from app.papers.models import Paper
 
 STEP = 0.25  # the smallest part of a mark that a teacher gives
 LONGEST_TEXT = 5_000  # characters of a comment or of feedback
+UNDO = "undo "  # begins `what` of a change that took another back
 
 
 class PointsError(ProblemError):
     """Points that a criterion cannot give."""
 
 
+class WordsError(ProblemError):
+    """A comment or feedback that is too long."""
+
+
 class StaleMarkError(ProblemError):
-    """Another teacher changed the mark after this page showed it."""
+    """Another teacher, or a run, changed the mark after this page showed it."""
 
     status = 409
 
@@ -38,8 +49,21 @@ class NothingToAcceptError(ProblemError):
     """There is no proposal to accept."""
 
 
+class NothingToUndoError(ProblemError):
+    """The teacher has made no change that could be taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a teacher writes into one mark at once; keys of `points` and `comments` are criteria from 0."""
+
+    points: Mapping[int, float] = field(default_factory=dict)
+    comments: Mapping[int, str] = field(default_factory=dict)
+    feedback: str | None = None
+
+
 async def open_mark(session: AsyncSession, paper: Paper, question: Question, version: int | None) -> Mark:
-    """The mark of a question, locked; made empty when the question was never graded.
+    """The mark of a question, locked; made empty, with version 0, when the question was never graded.
 
     `version` is what the teacher's page showed (0 for a mark that was not there); None skips the comparison.
     Raises StaleMarkError.
@@ -47,91 +71,216 @@ async def open_mark(session: AsyncSession, paper: Paper, question: Question, ver
     mark = await store.locked(session, paper.id, question.id)
     if mark is None:
         mark = await store.make_empty(session, paper, question)
-        # Made by a colleague in the same moment: then it has moved on from 0 as well.
-        seen = 0 if mark.version == 1 else mark.version
-    else:
-        seen = mark.version
-    if (
-        version is not None
-        and version != seen
-        and not (version == 0 and mark.version == 1 and not mark.criteria)
-    ):
+    if version is not None and version != mark.version:
         raise StaleMarkError(await _who_was_faster(session, mark))
     _fit(mark, question)
     return mark
 
 
-async def set_points(
+def write(session: AsyncSession, mark: Mark, question: Question, user: User, change: Change) -> None:
+    """Write points, comments and feedback; what is as it was changes nothing.
+
+    The mark is decided as soon as points were given and no criterion is without. Raises PointsError, WordsError.
+    """
+    for position, comment in change.comments.items():
+        set_comment(session, mark, question, user, position, comment)
+    if change.feedback is not None:
+        set_feedback(session, mark, user, change.feedback)
+    for position, points in change.points.items():
+        _give(session, mark, question, user, position, points)
+    if change.points:
+        _settle(session, mark, user)
+
+
+def set_points(
     session: AsyncSession, mark: Mark, question: Question, user: User, position: int, points: float
 ) -> None:
     """Give one criterion its points. The mark is decided once every criterion has points. Raises PointsError."""
-    criterion = _criterion(mark, question, position)
-    most = float(question.criteria[position]["points"])
-    if not (math.isfinite(points) and 0 <= points <= most):
-        raise PointsError(N_("This criterion gives 0 to {most} points."), most=_figure(most))
-    if abs(points / STEP - round(points / STEP)) > 1e-9:
-        raise PointsError(N_("Points go in steps of {step}."), step=_figure(STEP))
-    _note(session, mark, user, f"criterion {position + 1} points", criterion["points"], points)
-    _write(mark, position, points=points)
-    _settle(session, mark, user)
+    write(session, mark, question, user, Change(points={position: points}))
 
 
-async def set_comment(
+def set_comment(
     session: AsyncSession, mark: Mark, question: Question, user: User, position: int, comment: str
 ) -> None:
-    """Write the comment of one criterion."""
-    criterion = _criterion(mark, question, position)
-    comment = _clean(comment)
-    if comment == criterion["comment"]:
-        return
-    _note(session, mark, user, f"criterion {position + 1} comment", criterion["comment"], comment)
-    _write(mark, position, comment=comment)
-    mark.version += 1
+    """Write the comment of one criterion. Raises WordsError."""
+    before, comment = _criterion(mark, question, position)["comment"], _clean(comment)
+    if comment != before:
+        _note(session, mark, user, f"criterion {position + 1} comment", before, comment)
+        _put(mark, position, comment=comment)
+        _touch(mark, user)
 
 
-async def set_feedback(session: AsyncSession, mark: Mark, user: User, feedback: str) -> None:
-    """Write the feedback of the question."""
+def set_feedback(session: AsyncSession, mark: Mark, user: User, feedback: str) -> None:
+    """Write the feedback of the question. Raises WordsError."""
     feedback = _clean(feedback)
-    if feedback == mark.feedback:
-        return
-    _note(session, mark, user, "feedback", mark.feedback, feedback)
-    mark.feedback = feedback
-    mark.version += 1
+    if feedback != mark.feedback:
+        _note(session, mark, user, "feedback", mark.feedback, feedback)
+        mark.feedback = feedback
+        _touch(mark, user)
 
 
-async def accept(session: AsyncSession, mark: Mark, user: User) -> None:
-    """Make the proposal the teacher's own decision. Raises NothingToAcceptError while points are missing."""
-    if any(entry["points"] is None for entry in mark.criteria) or not mark.criteria:
+def can_accept(mark: Mark, question: Question) -> bool:
+    """Whether every criterion has points, the teacher's or proposed, that the scheme still allows."""
+    entries = mark.criteria[: len(question.criteria)]
+    return len(entries) == len(question.criteria) > 0 and all(
+        (points := _offered(entry)) is not None and 0 <= points <= float(most["points"]) + 1e-9
+        for entry, most in zip(entries, question.criteria, strict=True)
+    )
+
+
+def accept(session: AsyncSession, mark: Mark, question: Question, user: User) -> None:
+    """Make the proposal the teacher's own decision, a doubtful one included. Raises NothingToAcceptError."""
+    if not can_accept(mark, question):
         raise NothingToAcceptError(
             N_("There is no complete proposal to accept here. Give each criterion its points.")
         )
-    _settle(session, mark, user)
+    for position, entry in enumerate(mark.criteria):
+        if entry["points"] is None:
+            _give(session, mark, question, user, position, entry["proposed"], any_step=True)
+    if mark.state != MarkState.DECIDED:
+        _settle(session, mark, user)
 
 
-async def accept_all(session: AsyncSession, paper: Paper, user: User) -> list[Mark]:
-    """Accept every complete proposal of a paper; what needs the teacher stays as it is. Returns what was decided."""
-    decided = []
+async def accept_paper(
+    session: AsyncSession, paper: Paper, questions: Sequence[Question], user: User, seen: Mapping[int, int]
+) -> tuple[list[Mark], int]:
+    """Accept the complete proposals of a paper; what needs the teacher stays as it is.
+
+    `seen` are the versions the page showed, by question. Returns the decided marks, and how many proposals were left
+    because they changed meanwhile. Raises NothingToAcceptError when there was nothing at all.
+    """
+    by_id = {question.id: question for question in questions}
+    accepted, changed = [], 0
     for mark in await store.locked_of_paper(session, paper.id):
-        if mark.state == MarkState.GRADED:
-            _settle(session, mark, user)
-            decided.append(mark)
-    return decided
+        question = by_id[mark.question_id]
+        if mark.state != MarkState.GRADED or not can_accept(mark, question):
+            continue
+        if seen.get(question.id) != mark.version:
+            changed += 1
+            continue
+        _fit(mark, question)
+        accept(session, mark, question, user)
+        accepted.append(mark)
+    if not accepted and not changed:
+        raise NothingToAcceptError(N_("There is no proposal left to accept on this paper."))
+    return accepted, changed
 
 
-async def reopen(session: AsyncSession, mark: Mark, user: User) -> None:
-    """Take a decision back: the criteria show the proposal again, comments and feedback stay."""
+def reopen(session: AsyncSession, mark: Mark, user: User) -> None:
+    """Take a decision back: the criteria show the proposal again; comments and feedback stay."""
     if mark.state != MarkState.DECIDED:
         return
-    before = mark.points
-    mark.criteria = [{**entry, "points": entry["proposed"]} for entry in mark.criteria]
-    mark.points = mark.proposed
     complete = mark.proposed is not None
-    mark.state = MarkState.GRADED if complete else MarkState.NEEDS_TEACHER
+    for position, entry in enumerate(mark.criteria):
+        points = entry["proposed"] if complete else None
+        _note(session, mark, user, f"criterion {position + 1} points", entry["points"], points)
+        _put(mark, position, points=points)
+    state = MarkState.GRADED if complete else MarkState.NEEDS_TEACHER
+    _note(session, mark, user, "points", mark.points, mark.proposed)
+    _note(session, mark, user, "state", mark.state, state.value)
+    mark.points, mark.state = mark.proposed, state
     mark.decided_by, mark.decided_at = None, None
     mark.version += 1
-    _note(session, mark, user, "state", MarkState.DECIDED.value, mark.state)
-    if before != mark.points:
-        _note(session, mark, user, "points", before, mark.points)
+
+
+def last_step(changes: Sequence[MarkChange], user_id: int) -> Sequence[MarkChange]:
+    """The user's last step that has not been taken back yet; empty when there is none.
+
+    `changes` are a mark's, newest first. A run's or a colleague's change is a wall that undoing does not pass.
+    """
+    taken_back = 0
+    for (_, who), group in groupby(changes, key=lambda change: (change.at, change.user_id)):
+        step = list(group)
+        if who != user_id:
+            return ()
+        if step[0].what.startswith(UNDO):
+            taken_back += 1
+        elif taken_back:
+            taken_back -= 1
+        else:
+            return step
+    return ()
+
+
+async def undo_last(session: AsyncSession, mark: Mark, user: User) -> None:
+    """Take back what this user changed last in this mark, step by step. Raises NothingToUndoError."""
+    found = (await store.history(session, [mark.id])).get(mark.id, [])
+    step = last_step([change for change, _ in found], user.id)
+    if not step:
+        raise NothingToUndoError(N_("There is no change of yours to take back here."))
+    for change in step:
+        _restore(session, mark, user, change)
+    if mark.state == MarkState.DECIDED:
+        mark.decided_by, mark.decided_at = user.id, datetime.now(UTC)
+    else:
+        mark.decided_by, mark.decided_at = None, None
+    mark.version += 1
+
+
+def _restore(session: AsyncSession, mark: Mark, user: User, change: MarkChange) -> None:
+    before = change.before
+    kind, _, rest = change.what.partition(" ")
+    if kind == "criterion":
+        number, _, name = rest.partition(" ")
+        position = int(number) - 1
+        if position >= len(mark.criteria):
+            return  # the scheme has lost this criterion since
+        value = _number(before) if name == "points" else before or ""
+        _put(mark, position, **{name: value})
+    elif kind == "points":
+        mark.points = _number(before)
+    elif kind == "state":
+        mark.state = before or MarkState.NEEDS_TEACHER
+    else:
+        mark.feedback = before or ""
+    _note(session, mark, user, UNDO + change.what, change.after, before)
+
+
+def _give(
+    session: AsyncSession,
+    mark: Mark,
+    question: Question,
+    user: User,
+    position: int,
+    points: float,
+    *,
+    any_step: bool = False,
+) -> None:
+    """Write one criterion's points; an accepted proposal may be finer than what teachers give."""
+    before = _criterion(mark, question, position)["points"]
+    most = float(question.criteria[position]["points"])
+    if not (math.isfinite(points) and 0 <= points <= most + 1e-9):
+        raise PointsError(
+            N_("Criterion {number} gives 0 to {most} points."), number=position + 1, most=_figure(most)
+        )
+    # The whole is always allowed: a scheme may give a third of a point.
+    if not any_step and points != most and abs(points / STEP - round(points / STEP)) > 1e-9:
+        raise PointsError(N_("Points go in steps of {step}."), step=_figure(STEP))
+    _note(session, mark, user, f"criterion {position + 1} points", before, points)
+    _put(mark, position, points=points)
+
+
+def _settle(session: AsyncSession, mark: Mark, user: User) -> None:
+    """Sum up; the mark is the teacher's as soon as nothing is missing."""
+    _touch(mark, user)
+    known = [entry["points"] for entry in mark.criteria if entry["points"] is not None]
+    if len(known) < len(mark.criteria):
+        return
+    total = round(sum(known), 6)
+    _note(session, mark, user, "points", mark.points, total)
+    _note(session, mark, user, "state", mark.state, MarkState.DECIDED.value)
+    mark.points, mark.state = total, MarkState.DECIDED
+    mark.decided_at = datetime.now(UTC)
+
+
+def _touch(mark: Mark, user: User) -> None:
+    mark.version += 1
+    mark.decided_by = user.id
+
+
+def _offered(entry: Mapping[str, Any]) -> float | None:
+    points = entry["points"] if entry["points"] is not None else entry["proposed"]
+    return None if points is None else float(points)
 
 
 def _fit(mark: Mark, question: Question) -> None:
@@ -152,36 +301,23 @@ def _criterion(mark: Mark, question: Question, position: int) -> dict[str, Any]:
     return entry
 
 
-def _write(mark: Mark, position: int, **values: Any) -> None:
+def _put(mark: Mark, position: int, **values: Any) -> None:
     # A new list: a JSON column notices replacement, not change in place.
     mark.criteria = [
         {**entry, **values} if index == position else entry for index, entry in enumerate(mark.criteria)
     ]
 
 
-def _settle(session: AsyncSession, mark: Mark, user: User) -> None:
-    """Sum up; the mark is the teacher's as soon as nothing is missing."""
-    mark.version += 1
-    given: Sequence[float | None] = [entry["points"] for entry in mark.criteria]
-    known = [points for points in given if points is not None]
-    if len(known) < len(given):
-        return
-    total = sum(known)
-    if mark.points != total:
-        _note(session, mark, user, "points", mark.points, total)
-    if mark.state != MarkState.DECIDED:
-        _note(session, mark, user, "state", mark.state, MarkState.DECIDED.value)
-    mark.points = total
-    mark.state = MarkState.DECIDED
-    mark.decided_by = user.id
-    mark.decided_at = datetime.now(UTC)
-
-
 def _note(session: AsyncSession, mark: Mark, user: User, what: str, before: object, after: object) -> None:
     if before != after:
         session.add(
             MarkChange(
-                mark_id=mark.id, user_id=user.id, what=what, before=_words(before), after=_words(after)
+                mark_id=mark.id,
+                at=func.now(),  # the transaction's moment: what changes together is one step
+                user_id=user.id,
+                what=what,
+                before=_words(before),
+                after=_words(after),
             )
         )
 
@@ -193,11 +329,18 @@ def _words(value: object) -> str | None:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{value:.6g}"
+
+
+def _number(words: str | None) -> float | None:
+    return None if words is None else float(words)
 
 
 def _clean(text: str) -> str:
-    return text.replace("\0", "").replace("\r\n", "\n").strip()[:LONGEST_TEXT]
+    plain = text.replace("\0", "").replace("\r\n", "\n").strip()
+    if len(plain) > LONGEST_TEXT:
+        raise WordsError(N_("A comment or feedback has at most {most} characters."), most=LONGEST_TEXT)
+    return plain
 
 
 async def _who_was_faster(session: AsyncSession, mark: Mark) -> Text:
@@ -207,10 +350,3 @@ async def _who_was_faster(session: AsyncSession, mark: Mark) -> Text:
     return Text(
         N_("{name} changed this mark meanwhile. Look at it as it is now, then decide again."), {"name": name}
     )
-
-
-async def assignment_of(session: AsyncSession, paper: Paper) -> Assignment:
-    """The assignment a paper belongs to."""
-    found = await session.get(Assignment, paper.assignment_id)
-    assert found is not None
-    return found

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import User
 from app.assignments.models import Assignment, Question
+from app.classes.models import Student
 from app.marks.models import Mark, MarkChange, MarkState
-from app.papers.models import Paper
+from app.papers.models import Paper, PaperAnswer
 
 
 async def locked(session: AsyncSession, paper_id: int, question_id: int) -> Mark | None:
@@ -27,13 +29,20 @@ async def locked(session: AsyncSession, paper_id: int, question_id: int) -> Mark
 async def locked_of_paper(session: AsyncSession, paper_id: int) -> Sequence[Mark]:
     """All marks of a paper, locked, always in the same order so that two teachers cannot block each other."""
     found = await session.scalars(
-        select(Mark).where(Mark.paper_id == paper_id).order_by(Mark.id).with_for_update()
+        select(Mark)
+        .where(Mark.paper_id == paper_id)
+        .order_by(Mark.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
     return found.all()
 
 
 async def make_empty(session: AsyncSession, paper: Paper, question: Question) -> Mark:
-    """A mark for a question that was never graded, locked; a colleague's that came first is taken instead."""
+    """A mark for a question that was never graded, locked; a colleague's that came first is taken instead.
+
+    Its version is 0: nobody has changed it yet, which is what a page shows where there is no mark.
+    """
     version = await session.scalar(
         select(Assignment.scheme_version).where(Assignment.id == paper.assignment_id)
     )
@@ -45,6 +54,7 @@ async def make_empty(session: AsyncSession, paper: Paper, question: Question) ->
             state=MarkState.NEEDS_TEACHER,
             criteria=[],
             scheme_version=version or 1,
+            version=0,
         )
         .on_conflict_do_nothing(index_elements=["paper_id", "question_id"])
     )
@@ -87,3 +97,32 @@ async def last_changed_by(session: AsyncSession, mark_id: int) -> str | None:
         .order_by(MarkChange.id.desc())
         .limit(1)
     )
+
+
+async def answers(session: AsyncSession, paper_id: int) -> dict[int, PaperAnswer]:
+    """What was located in a paper, by question id."""
+    found = await session.scalars(select(PaperAnswer).where(PaperAnswer.paper_id == paper_id))
+    return {answer.question_id: answer for answer in found}
+
+
+async def queue(session: AsyncSession, assignment_id: int) -> Sequence[Row[Any]]:
+    """An assignment's papers: id, file_name, number and name of the student, `needs` questions for the teacher."""
+    needs = func.count(Mark.id).filter(Mark.state == MarkState.NEEDS_TEACHER)
+    rows: Any = await session.execute(
+        select(Paper.id, Paper.file_name, Student.number, Student.name, needs.label("needs"))
+        .outerjoin(Student, Student.id == Paper.student_id)
+        .outerjoin(Mark, Mark.paper_id == Paper.id)
+        .where(Paper.assignment_id == assignment_id)
+        .group_by(Paper.id, Student.id)
+    )
+    found: Sequence[Row[Any]] = rows.all()
+    return found
+
+
+async def names(session: AsyncSession, user_ids: Iterable[int]) -> dict[int, str]:
+    """What users are called, by id."""
+    wanted = set(user_ids)
+    if not wanted:
+        return {}
+    rows = await session.execute(select(User.id, User.name).where(User.id.in_(wanted)))
+    return {row.id: row.name for row in rows}

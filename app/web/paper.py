@@ -1,0 +1,76 @@
+"""One paper under review: its answers, what is proposed for them, and what the teacher decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.assignments.models import Assignment
+from app.classes.models import Class, Student
+from app.keys import DATABASE
+from app.marks import review
+from app.papers.models import Paper
+from app.web.access import assignment_by_id, the_paper
+from app.web.middleware.sign_in import user_of
+from app.web.pages import render
+
+NEEDS = "needs"  # ?order=needs: only papers that need the teacher come next
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """The page of one paper."""
+    async with request.app[DATABASE].begin() as db:
+        paper = await the_paper(request, db)
+        assignment, klass = await assignment_by_id(request, db, paper.assignment_id)
+        context = await page_context(request, db, paper, assignment, klass)
+    return await render(request, "pages/paper.html", context)
+
+
+def order_of(request: web.Request) -> tuple[str, str]:
+    """Which papers come next, and the query that keeps it over links and forms."""
+    return (NEEDS, f"?order={NEEDS}") if request.query.get("order") == NEEDS else ("", "")
+
+
+async def page_context(
+    request: web.Request,
+    db: AsyncSession,
+    paper: Paper,
+    assignment: Assignment,
+    klass: Class,
+    drafts: Mapping[int, review.Draft] | None = None,
+) -> dict[str, Any]:
+    """All values of pages/paper.html; `drafts` is what was typed and could not be stored."""
+    order, _ = order_of(request)
+    student = await db.get(Student, paper.student_id) if paper.student_id else None
+    return {
+        **await questions_context(request, db, paper, assignment, drafts),
+        "assignment": assignment,
+        "student": student,
+        "title": student.name if student else paper.file_name,
+        "pages": review.pages(paper),
+        "unmatched": len(paper.unmatched),
+        "near": await review.neighbours(db, paper, order == NEEDS),
+        "order": order,
+        "klass": klass,
+        "tab": "results",
+    }
+
+
+async def questions_context(
+    request: web.Request,
+    db: AsyncSession,
+    paper: Paper,
+    assignment: Assignment,
+    drafts: Mapping[int, review.Draft] | None = None,
+) -> dict[str, Any]:
+    """The questions with their marks, and the sum: what the answer to an action needs as well."""
+    views = await review.questions(db, paper, assignment.questions, user_of(request).id, drafts)
+    return {
+        "paper": paper,
+        "questions": views,
+        "total": review.total(views),
+        "query": order_of(request)[1],
+    }
