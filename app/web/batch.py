@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import math
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import structlog
 from aiohttp import web
@@ -23,13 +20,13 @@ from app.events.schema import PaperChanged
 from app.i18n import N_, ProblemError, Text
 from app.intake.archive import Extracted, extract
 from app.intake.limits import MEGABYTE, Limits
-from app.intake.sniff import DOCX, EXTENSIONS, PDF, TEXT, ZIP, label, sniff_file
+from app.intake.sniff import ZIP, sniff_file
 from app.keys import BUS, DATABASE, SETTINGS, STORAGE
 from app.papers import service
+from app.web.batch_checks import RefusedError, Verdict, check_content, check_ending, ending, examine, known
 
 log = structlog.get_logger(__name__)
 
-EMPTY = N_("“{name}” is empty.")
 TOO_MANY = N_("At most {limit} files are taken at once. Send this one with the next batch.")
 FULL = N_(
     "The server's disk is full, so this file was not stored. Tell your administrator, then send it again."
@@ -37,22 +34,6 @@ FULL = N_(
 NOT_KEPT = N_(
     "The server could not store this file. Send it again; if that fails too, tell your administrator."
 )
-# Content that the readers understand, and the ending that allows it.
-READABLE = {PDF: ".pdf", DOCX: ".docx", TEXT: ".txt"}
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one file. `known` is a file that was here already, `again` says that a second try may help."""
-
-    name: str
-    state: Literal["stored", "known", "refused"]
-    text: Text
-    again: bool = False
-
-
-class _RefusedError(ProblemError):
-    """This file is not taken; the text says why."""
 
 
 class Batch:
@@ -81,7 +62,7 @@ class Batch:
             return
         try:
             found = await asyncio.to_thread(sniff_file, path) if size else None
-            if found == ZIP and ".zip" in self._settings.allowed_extensions and _ending(name) == ".zip":
+            if found == ZIP and ".zip" in self._settings.allowed_extensions and ending(name) == ".zip":
                 await self._take_archive(name, path)
             else:
                 await self._take_file(name, path, sha256, size, found)
@@ -92,13 +73,13 @@ class Batch:
         """Store one spooled file as a paper; the row and its job come in one transaction of their own."""
         try:
             self._count()
-            self._check_content(name, size, found)
+            check_content(name, size, found, self._settings.allowed_extensions)
             stored = await self._storage.keep(path, sha256)
             async with self._database.begin() as db:
                 received = await service.receive(
                     db, self._assignment_id, self._user_id, name, service.File(stored.key, sha256, size)
                 )
-        except _RefusedError as refused:
+        except RefusedError as refused:
             self._refuse(name, refused.text)
         except (OSError, StorageError) as error:
             if isinstance(error, ConnectionError):
@@ -112,7 +93,7 @@ class Batch:
                 self.verdicts.append(Verdict(name, "stored", Text(N_("Stored."))))
                 await self._bus.publish(PaperChanged(self._assignment_id, received.paper.id))
             else:
-                self.verdicts.append(Verdict(name, "known", _known(name, received.paper.file_name)))
+                self.verdicts.append(Verdict(name, "known", known(name, received.paper.file_name)))
 
     async def _take_archive(self, name: str, path: Path) -> None:
         """Take an archive's members like files of their own; the archive itself is not kept."""
@@ -145,9 +126,9 @@ class Batch:
     async def _take_member(self, name: str, path: Path) -> None:
         try:
             self._check_name(name)
-            size, sha256, found = await asyncio.to_thread(_examine, path)
+            size, sha256, found = await asyncio.to_thread(examine, path)
             if size > self._settings.max_file_size:
-                raise _RefusedError(
+                raise RefusedError(
                     N_("The file is larger than {limit} MB. Make it smaller or split it, then try again."),
                     limit=round(self._settings.max_file_size / MEGABYTE, 1),
                 )
@@ -159,41 +140,13 @@ class Batch:
     def _count(self) -> None:
         self._files += 1
         if self._files > self._settings.max_files:
-            raise _RefusedError(Text(TOO_MANY, {"limit": self._settings.max_files}))
+            raise RefusedError(Text(TOO_MANY, {"limit": self._settings.max_files}))
 
     def _check_name(self, name: str) -> None:
-        """Before a byte is kept: whether files with this ending are taken, and whether there is room for one more."""
-        allowed = self._settings.allowed_extensions
+        """Before a byte is kept: whether there is room for one more, and files with this ending are taken."""
         if self._files >= self._settings.max_files:
-            raise _RefusedError(Text(TOO_MANY, {"limit": self._settings.max_files}))
-        if _ending(name) not in allowed:
-            raise _RefusedError(
-                N_("Files of this kind are not taken. Send one that ends in {endings}."),
-                endings=", ".join(allowed),
-            )
-
-    def _check_content(self, name: str, size: int, found: str | None) -> None:
-        """What a file is, by its content, against what its name says and what the readers understand."""
-        if not size:
-            raise _RefusedError(Text(EMPTY, {"name": name}))
-        claim = EXTENSIONS.get(_ending(name).lstrip("."), TEXT)
-        if found == claim and found != ZIP:
-            return
-        if found in (PDF, DOCX) and READABLE[found] in self._settings.allowed_extensions:
-            return
-        if found is None and claim == TEXT:
-            raise _RefusedError(N_("This is not a text, whatever its name says."))
-        if found is None:
-            raise _RefusedError(
-                N_("This is not a {claim} file, or it is damaged beyond reading. Export it again."),
-                claim=label(claim),
-            )
-        if found == ZIP and claim == ZIP:
-            raise _RefusedError(N_("Archives are not taken. Send the files themselves."))
-        raise _RefusedError(
-            N_("By its content this is {type}, whatever its name says. Send a PDF, a DOCX or a text file."),
-            type=label(found),
-        )
+            raise RefusedError(Text(TOO_MANY, {"limit": self._settings.max_files}))
+        check_ending(name, self._settings.allowed_extensions)
 
     def _refuse(self, name: str, text: Text) -> None:
         self.verdicts.append(Verdict(name, "refused", text))
@@ -203,21 +156,3 @@ class Batch:
         log.error("upload not stored", error=type(error).__name__, reason=str(error)[:200])
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
         self.verdicts.append(Verdict(name, "refused", Text(FULL if full else NOT_KEPT), again=True))
-
-
-def _ending(name: str) -> str:
-    return Path(name).suffix.lower()
-
-
-def _known(name: str, first: str) -> Text:
-    if name == first:
-        return Text(N_("This file was here already."))
-    return Text(N_("The same file was here already, under the name “{name}”."), {"name": first})
-
-
-def _examine(path: Path) -> tuple[int, str, str | None]:
-    """Size, SHA-256 and media type of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    size = path.stat().st_size
-    return size, digest, sniff_file(path) if size else None

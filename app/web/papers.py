@@ -8,6 +8,7 @@ from aiohttp import web
 
 from app.events.schema import PaperChanged
 from app.i18n import N_, Text
+from app.intake.limits import MEGABYTE
 from app.intake.matching import match_paper
 from app.keys import BUS, DATABASE, SETTINGS
 from app.papers import service
@@ -36,6 +37,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         "stream": "events" in request.app.router.named_resources(),
         "endings": settings.allowed_extensions,
         "limit": settings.max_file_size,
+        "limit_mb": f"{settings.max_file_size / MEGABYTE:.3g} MB",
         "most": settings.max_files,
     }
     part = request.query.get("part") if is_partial(request) else None

@@ -14,7 +14,8 @@ from app.i18n import N_, ProblemError, Text
 from app.intake.names import clean_name
 from app.keys import DATABASE
 from app.web.access import the_assignment
-from app.web.batch import Batch, Verdict
+from app.web.batch import Batch
+from app.web.batch_checks import Verdict
 from app.web.middleware.sign_in import user_of
 from app.web.pages import flash, go, is_partial, render
 

@@ -10,8 +10,10 @@ from aiohttp.test_utils import TestServer
 
 from app.accounts.models import User
 from app.db import Database
+from app.document import Document, Page
 from app.events.bus import Bus
 from app.events.schema import PaperChanged
+from app.intake.matching import match_paper
 from app.keys import BUS
 from app.papers import service
 from app.papers.models import MatchState, Paper, PaperState
@@ -273,3 +275,19 @@ async def test_in_chinese(alice: Client, work: Work, three: dict[str, Paper]) ->
     said = await page(alice, work)
     assert "2 份答卷：是谁的？" in said
     assert "whose" not in said.replace("whose=", "").replace('"whose"', "")
+
+
+async def test_a_confirmation_made_while_the_paper_is_read_stays(
+    db: Database, server: TestServer, work: Work, three: dict[str, Paper]
+) -> None:
+    """The reader looked at the row before the teacher decided, and writes after."""
+    paper = three["strange.txt"]
+    page_of_text = Document((Page(1, "Ann Lee"),))
+    async with db.begin() as reading:
+        stale = await reading.get(Paper, paper.id)
+        assert stale is not None and stale.match == MatchState.UNKNOWN
+        async with db.begin() as deciding:
+            await service.confirm(deciding, paper, work.wei.id)
+        await service.record_reading(reading, stale, page_of_text, match_paper)
+    now = (await papers(db))[2]
+    assert (now.match, now.student_id) == (MatchState.CONFIRMED, work.wei.id)

@@ -212,8 +212,17 @@
 
   window.addEventListener("beforeunload", (event) => { if (busy) event.preventDefault(); });
 
-  // Lines that the stream renews change the counts above them.
+  // Lines that the stream renews change the counts above them; one that missed too much says "resync".
   const papers = document.getElementById("papers");
+  papers.addEventListener("resync", renew);
+  // A line that is not here yet: a paper that a colleague, or another window, has sent.
+  let soon = 0;
+  papers.addEventListener("htmx:sse:before:message", (event) => {
+    const lines = (event.detail.message.data || "").matchAll(/hx-target="#(paper-\d+)"/g);
+    if (![...lines].some((line) => !document.getElementById(line[1]))) return;
+    clearTimeout(soon);
+    soon = setTimeout(renew, 500);
+  });
   new MutationObserver((changes) => {
     if (!changes.some((change) => change.target.id === "paper-rows")) return;
     document.getElementById("papers-summary").dispatchEvent(new Event("papers-changed"));
