@@ -53,7 +53,7 @@ async def add(request: web.Request) -> web.StreamResponse:
         shown = scheme_view.row_of(row, assignment, {}, focus="label")
     if not is_partial(request):
         return _back(request, assignment, row.id)
-    return await _partial(request, assignment, "added", row=shown, after=_before(assignment, row))
+    return await _partial(request, assignment, "added", row=shown, after=scheme_view.before(assignment, row))
 
 
 async def move(request: web.Request) -> web.StreamResponse:
@@ -71,7 +71,7 @@ async def move(request: web.Request) -> web.StreamResponse:
         shown = scheme_view.row_of(row, assignment, marked, focus="up" if step < 0 else "down")
     if not is_partial(request):
         return _back(request, assignment, question_id)
-    return await _partial(request, assignment, "moved", row=shown, after=_before(assignment, row))
+    return await _partial(request, assignment, "moved", row=shown, after=scheme_view.before(assignment, row))
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -97,7 +97,7 @@ async def undo(request: web.Request) -> web.StreamResponse:
     if not is_partial(request):
         return _back(request, assignment, row.id)
     return await _partial(
-        request, assignment, "added", row=shown, after=_before(assignment, row), deleted_label=None
+        request, assignment, "added", row=shown, after=scheme_view.before(assignment, row), deleted_label=None
     )
 
 
@@ -143,12 +143,6 @@ async def _partial(
 ) -> web.Response:
     whole = {**scheme_view.state_of(assignment), "kinds": scheme_view.kinds(), "what": what, **values}
     return await render(request, "partials/scheme_change.html", whole, status=status)
-
-
-def _before(assignment: Assignment, row: Question) -> int | None:
-    """The id of the question before a row, None for the first."""
-    place = [question.id for question in assignment.questions].index(row.id)
-    return assignment.questions[place - 1].id if place else None
 
 
 def _back(request: web.Request, assignment: Assignment, question_id: int | None) -> web.Response:

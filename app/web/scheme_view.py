@@ -181,6 +181,12 @@ def kinds() -> list[tuple[str, str]]:
     return [(kind.value, gettext(name)) for kind, name in KINDS.items()]
 
 
+def before(assignment: Assignment, row: Question) -> int | None:
+    """The id of the question before a row, None for the first."""
+    place = [question.id for question in assignment.questions].index(row.id)
+    return assignment.questions[place - 1].id if place else None
+
+
 def _by_place(assignment: Assignment) -> dict[int, list[Note]]:
     places: dict[int, list[Note]] = {}
     for note in problems(service.scheme_of(assignment)):
