@@ -35,7 +35,8 @@ def int_of(form: Form, name: str) -> int | None:
 def to_int(value: str) -> int | None:
     """A decimal integer that fits a database id; None for anything else."""
     value = value.strip()
-    if not value.isascii() or not value.removeprefix("-").isdigit():
+    # The length first: Python refuses to read thousands of digits.
+    if len(value) > 20 or not value.isascii() or not value.removeprefix("-").isdigit():
         return None
     number = int(value)
     return number if abs(number) < 2**63 else None
