@@ -113,6 +113,15 @@ async def order(session: AsyncSession, run_id: int, paper_id: int) -> Order | No
     return Order(run, assignment, paper, labels.all()) if assignment is not None else None
 
 
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """What came of giving a paper back: whether that ended the run, and whether the run runs on."""
+
+    assignment_id: int
+    ended: bool
+    running: bool
+
+
 async def let_go(
     session: AsyncSession,
     run_id: int,
@@ -120,8 +129,8 @@ async def let_go(
     number: int,
     state: RunPaperState,
     problem: Text | None = None,
-) -> tuple[int, bool] | None:
-    """Give a claimed paper back as waiting, done or failed; (the assignment's id, whether this ended the run).
+) -> LetGo | None:
+    """Give a claimed paper back as waiting, done or failed.
 
     None, and nothing happens, when the claim has passed to another.
     """
@@ -136,7 +145,8 @@ async def let_go(
     )
     if given is None:
         return None
-    return run.assignment_id, await finish_if_done(session, run)
+    ended = await finish_if_done(session, run)
+    return LetGo(run.assignment_id, ended, run.state == RunState.RUNNING)
 
 
 async def open_places(session: AsyncSession, run_ids: Collection[int]) -> set[tuple[int, int]]:

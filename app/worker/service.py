@@ -28,7 +28,7 @@ from app.i18n import N_, ProblemError, Text
 from app.intake.process import close_readers
 from app.jobs import GRADE, READ, Again, Consumer, Handler, Taken, forget_finished
 from app.marks import claims, runs
-from app.marks.claims import ClaimResult
+from app.marks.claims import ClaimResult, LetGo
 from app.marks.models import RunPaperState
 from app.papers.models import Paper
 from app.settings import Settings
@@ -157,13 +157,14 @@ class Worker:
         turn = Turn(self._first_steps)
         try:
             await turn.take()
-            began = time.monotonic()
             async with self._database.begin() as db:
                 result, number = await claims.claim(db, run_id, paper_id, taken.id)
+            # After the commit: what is known of the run from before it does not show this claim.
+            claimed = time.monotonic()
             if result is ClaimResult.BUSY:
                 raise Again(BUSY_SECONDS)
             if result is ClaimResult.MINE:
-                await self._grade_mine(PaperGate(self._gates, run_id, paper_id, number, began), taken, turn)
+                await self._grade_mine(PaperGate(self._gates, run_id, paper_id, number, claimed), taken, turn)
         finally:
             turn.give()
 
@@ -173,9 +174,12 @@ class Worker:
         try:
             await self._grade_claimed(gate, turn)
         except Stopped:
-            await self._let_go(gate, RunPaperState.WAITING)
+            let = await self._let_go(gate, RunPaperState.WAITING)
             if self._stopping.is_set():
                 raise Again from None
+            if let is not None and let.running:
+                # Gone on with before this paper had stopped.
+                raise Again(BUSY_SECONDS) from None
         except ProblemError as problem:
             await self._let_go(gate, RunPaperState.FAILED, problem.text)
         except Exception as error:
@@ -252,24 +256,26 @@ class Worker:
     async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
         await patiently(call, self._stopping)
 
-    async def _let_go(self, gate: PaperGate, state: RunPaperState, problem: Text | None = None) -> None:
+    async def _let_go(
+        self, gate: PaperGate, state: RunPaperState, problem: Text | None = None
+    ) -> LetGo | None:
         """Give a paper back; tell the open pages; forget the checkpoints of a finished one."""
 
-        async def give_back() -> tuple[int, bool] | None:
+        async def give_back() -> LetGo | None:
             async with self._database.begin() as db:
                 return await claims.let_go(db, gate.run_id, gate.paper_id, gate.claim, state, problem)
 
         let = await patiently(give_back, self._stopping)
         if let is None:
-            return
-        assignment_id, ended = let
+            return None
         if problem is not None:
-            await self._bus.publish(PaperChanged(assignment_id, gate.paper_id))
-        self._recorder.moved(gate.run_id, assignment_id)
+            await self._bus.publish(PaperChanged(let.assignment_id, gate.paper_id))
+        self._recorder.moved(gate.run_id, let.assignment_id)
         if state is not RunPaperState.WAITING:
             await self._saver.adelete_thread(thread_of(gate.run_id, gate.paper_id))
-        if ended:
+        if let.ended:
             log.info("run finished", run=gate.run_id)
+        return let
 
     async def _pause(self, plan: Plan, reason: Text) -> None:
         async with self._database.begin() as db:

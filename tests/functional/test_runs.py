@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from app.db import Database
 from app.i18n import Text
 from app.marks import claims, proposals, runs
-from app.marks.claims import ClaimResult
+from app.marks.claims import ClaimResult, LetGo
 from app.marks.models import Mark, MarkChange, MarkState, Run, RunPaper, RunPaperState, RunQuestion, RunState
 from app.marks.proposals import Proposal
 from app.marks.runs import RunError, RunMovedOnError, Which
@@ -238,10 +238,8 @@ async def test_a_paper_belongs_to_one_job(db: Database, world: World) -> None:
     async with db.begin() as session:
         result, third = await claims.claim(session, run.id, papers[0].id, job + 1)
         assert result is ClaimResult.MINE
-        assert await claims.let_go(session, run.id, papers[0].id, third, RunPaperState.DONE) == (
-            assignment.id,
-            True,
-        )
+        let = await claims.let_go(session, run.id, papers[0].id, third, RunPaperState.DONE)
+        assert let == LetGo(assignment.id, ended=True, running=False)
     assert (await graded.run_of(db, run.id)).state == RunState.FINISHED
     async with db.begin() as session:
         assert (await claims.claim(session, run.id, papers[0].id, job))[0] is ClaimResult.OVER
@@ -260,7 +258,7 @@ async def test_the_last_two_papers_end_the_run_once(db: Database, world: World) 
         async with db.begin() as session:
             let = await claims.let_go(session, run.id, papers[index].id, numbers[index], RunPaperState.DONE)
             assert let is not None
-            return let[1]
+            return let.ended
 
     assert sorted(await asyncio.gather(end(0), end(1))) == [False, True]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from app.settings import Settings
 from app.storage import Storage
 from app.worker import Worker
 from app.worker import service as workers
+from app.worker.gate import FRESH_SECONDS, Gates, PaperGate
 from tests import factories, graded
 from tests.conftest import World
 from tests.stubs.processes import ModelServer
@@ -351,3 +353,41 @@ async def test_two_workers_share_a_run(
     counters = model.counters()
     assert counters["answered"] == 36 and max(counters["by_key"].values()) == 1
     assert counters["in_flight_max"] > 4
+
+
+async def test_the_gate_knows_a_claim_that_is_younger_than_its_last_look(db: Database, world: World) -> None:
+    assignment, papers = await make(db, world, papers=1)
+    run = await begin(db, assignment, world)
+    gates = Gates(db, asyncio.Event())
+    await gates.standing(run.id, 0.0)
+    async with db.begin() as session:
+        _, number = await claims.claim(session, run.id, papers[0].id, 1)
+    gate = PaperGate(gates, run.id, papers[0].id, number, time.monotonic())
+    await gate.check()
+    async with db.begin() as session:
+        _, other = await claims.claim(session, run.id, papers[0].id, 1)
+    assert other != number
+    await asyncio.sleep(FRESH_SECONDS + 0.05)
+    with pytest.raises(Stopped):
+        await gate.check()
+
+
+async def test_a_model_that_hangs_does_not_hold_the_stop(
+    db: Database, world: World, settings: Settings, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "STOP_SECONDS", 0.5)
+    model.control(mode="silent")
+    assignment, _ = await make(db, world, papers=2, grader="model")
+    began = time.monotonic()
+    async with working(with_model(settings, model), db):
+        await begin(db, assignment, world, model="stub")
+
+        async def asked() -> bool:
+            return model.counters()["calls"] > 0
+
+        await graded.until(asked)
+        began = time.monotonic()
+    assert time.monotonic() - began < 4
+    async with db.begin() as session:
+        states = (await session.scalars(text("select status::text from pgqueuer"))).all()
+    assert list(states) == ["queued", "queued"]
