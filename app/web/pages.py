@@ -16,7 +16,7 @@ from yarl import URL
 
 from app import i18n
 from app.i18n import LANGUAGES, Text
-from app.keys import PLAIN, USER
+from app.keys import PLAIN, SETTINGS, USER
 from app.web import formats
 
 APP = Path(__file__).parent.parent
@@ -47,6 +47,7 @@ def equip(env: jinja2.Environment) -> None:
 def setup(app: web.Application) -> None:
     """Install templates and static files."""
     env = aiohttp_jinja2.setup(app, **environment_options())
+    env.auto_reload = app[SETTINGS].debug
     equip(env)
     app.router.add_static("/static", STATIC, name="static")
 

@@ -131,6 +131,11 @@ async def visit(browser: Browser, language: str, **options: object) -> tuple[Bro
     context = await browser.new_context(locale=locale, viewport={"width": 1280, "height": 860}, **options)  # type: ignore[arg-type]  # passed on as they are
     page = await context.new_page()
     complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: (
+            complaints.append(f"{message.text} ({message.location})") if message.type == "error" else None
+        ),
+    )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return context, Visitor(page, complaints)

@@ -63,8 +63,10 @@ async def upload(page: Page, assignment_url: str, demo: Path) -> int:
 async def grade(page: Page, assignment_url: str, cells: int) -> None:
     """Start a run and watch the matrix fill, without a reload."""
     await page.goto(assignment_url + "/run")
-    await page.evaluate("window.sameDocument = true")
     await page.click("#run-start button.primary")
+    # Starting may load the page anew; from then on the stream alone fills it.
+    await expect(page.locator("#run-state progress")).to_be_visible()
+    await page.evaluate("window.sameDocument = true")
     done = page.locator("td.graded, td.needs_teacher, td.decided")
     await expect(done).to_have_count(cells, timeout=90_000)
     assert await page.evaluate("window.sameDocument") is True
@@ -79,7 +81,7 @@ async def test_from_nothing_to_the_results(browser: Browser, served: Served, lan
     await make_class(page, demo)
     await visitor.shot(f"roster-preview-{language}")
     await page.click("main form button.primary")
-    await page.wait_for_url(re.compile(r"/classes/\d+/?"))
+    await page.wait_for_url(re.compile(r"/classes/\d+$"))
     class_url = re.search(r".*/classes/\d+", page.url)
     assert class_url
     await visitor.shot(f"class-{language}")
@@ -104,9 +106,9 @@ async def change_a_mark(visitor: Visitor, language: str) -> None:
     await page.locator("table a[href*='/papers/']").first.click()
     await page.wait_for_url(re.compile(r"/papers/\d+"))
     await visitor.shot(f"paper-{language}")
-    question = page.locator("[data-question]").first
-    await question.locator("button[name=points]").first.click()
-    await expect(page.locator("[data-question].decided").first).to_be_visible()
+    question = page.locator("section.question").first
+    await question.locator(".points button").first.click()
+    await expect(page.locator("section.question.decided").first).to_be_visible()
     await visitor.shot(f"paper-decided-{language}")
 
 
