@@ -170,7 +170,7 @@ async def paper_counts(session: AsyncSession, class_id: int) -> dict[int, int]:
         .where(Student.class_id == class_id)
         .group_by(_papers.c.student_id)
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 async def release_papers(session: AsyncSession, student_id: int) -> list[PaperKey]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 from aiohttp import web
 from multidict import MultiDictProxy
 
@@ -14,7 +16,8 @@ async def form_of(request: web.Request) -> Form:
         return await request.post()
     except web.HTTPException:
         raise
-    except (ValueError, UnicodeError, AssertionError) as error:
+    # An unknown charset is a LookupError to aiohttp, an unknown encoding of a part a RuntimeError.
+    except (ValueError, UnicodeError, AssertionError, LookupError, RuntimeError, zlib.error) as error:
         raise web.HTTPBadRequest from error
 
 

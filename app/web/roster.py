@@ -21,6 +21,8 @@ from app.web.pages import flash, go, is_partial, render, url
 async def show(request: web.Request) -> web.StreamResponse:
     """The roster alone, for htmx; `?edit=<student id>` opens a line."""
     if not is_partial(request):
+        async with request.app[DATABASE].begin() as db:
+            await the_class(request, db)
         raise web.HTTPSeeOther(
             f"{url(request, 'class_page', id=path_id(request))}?{request.query_string}#roster"
         )
