@@ -21,7 +21,7 @@ from app.marks.order import natural
 from app.marks.segments import Segment, Span, place, segments
 from app.papers.models import Paper, PaperAnswer
 
-MOST_BUTTONS = 11
+BUTTONS = {0.5: 7, 1.0: 11}  # how many buttons a row has at most, by their step
 UNGRADED = "ungraded"  # the state of a question without a mark
 
 _WHAT = {
@@ -305,7 +305,8 @@ def _criterion(
         comment=draft.comments.get(position, str(entry.get("comment") or "")),
         typed=draft.points.get(position, figure(points)),
         choices=tuple(
-            Choice(figure(value), _choice_tone(value, points, proposed, red)) for value in choices(most)
+            Choice(figure(value), _choice_tone(value, points, proposed, red))
+            for value in choices(most, proposed, points)
         ),
     )
 
@@ -316,14 +317,14 @@ def _choice_tone(value: float, points: float | None, proposed: float | None, red
     return "pencil" if proposed is not None and abs(value - proposed) < 1e-9 else ""
 
 
-def choices(most: float) -> tuple[float, ...]:
-    """The points that get a button: from 0 to the most, in steps of a half or of one where that is not too many."""
-    for step in (0.5, 1.0):
-        count = int(most / step + 1e-9)
-        if count < MOST_BUTTONS - (4 if step == 0.5 else 0):
-            values = [index * step for index in range(count + 1)]
-            return tuple(values if abs(values[-1] - most) < 1e-9 else [*values, most])
-    return (0.0, most)
+def choices(most: float, *others: float | None) -> tuple[float, ...]:
+    """The points that get a button: 0 to the most in steps of a half, or of one where that would be too many.
+
+    `others` (what was proposed, what counts) get one as well, wherever they lie.
+    """
+    step = next((step for step in (0.5, 1.0) if most / step < BUTTONS[step]), most)
+    values = {index * step for index in range(int(most / step + 1e-9) + 1)} if most > 0 else {0.0}
+    return tuple(sorted(values | {most} | {value for value in others if value is not None}))
 
 
 def total(views: Sequence[QuestionView]) -> Total:

@@ -164,30 +164,32 @@ def _row(line: Line) -> RowView:
         total=total_words(line),
         percent="" if line.percent is None else f"{line.percent:.0f}%",
         grade=line.grade,
-        tone="ask" if not line.complete else ("t" if decided else "p"),
+        tone="" if not line.any else "ask" if not line.complete else "t" if decided else "p",
         double=line.double,
     )
 
 
 def _question(row: QuestionRow) -> QuestionView:
     facility = row.item.facility
-    level = (
-        "" if facility is None else ("easy" if facility >= 0.8 else "hard" if facility < 0.5 else "middle")
-    )
+    level = "" if facility is None else "easy" if facility >= 0.8 else "hard" if facility < 0.5 else "middle"
     return QuestionView(
         id=row.id,
         label=row.label,
         maximum=figure(row.maximum),
         mean=figure(row.item.mean),
-        facility=figure(facility),
+        facility=_share(facility),
         bar=f"{(facility or 0) * 100:.0f}",
         level=level,
-        discrimination=figure(row.item.discrimination),
+        discrimination=_share(row.item.discrimination),
         full=row.item.full,
         zero=row.item.zero,
         blank=row.blank,
         needs=row.needs,
     )
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _lost(entry: Lost) -> LostView:

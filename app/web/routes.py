@@ -110,6 +110,7 @@ def add(app: web.Application) -> None:
     router.add_get("/papers/{id}", paper.show, name="paper")
     router.add_post("/papers/{id}/accept", decide.accept_paper, name="paper_accept")
     router.add_post("/papers/{id}/questions/{question}", decide.submit, name="mark_decide")
+    results.setup(app)
     router.add_get("/assignments/{id}/results", results.show, name="results")
     router.add_post("/assignments/{id}/grade-lines", results.set_grade_lines, name="grade_lines")
     router.add_get("/assignments/{id}/results.csv", exports.as_csv, name="results_csv")

@@ -57,7 +57,7 @@ async def test_the_page_shows_answer_quotes_and_proposals(alice: Client, graded:
     assert "The quote is not in the answer." in page
     assert '<b class="ask">3+</b>' in page
     assert "Accept 1 proposal" in page
-    assert "sure to 80%" in page
+    assert "confidence 80%" in page
     assert "Next: Ben Okafor" in page
     assert "1 question without points" in page
 
@@ -103,7 +103,7 @@ async def test_points_decide_the_mark(
 ) -> None:
     said = await post(alice, decide_at(graded), do="points:1:1.5", version=1)
     assert f'hx-target="#question-{graded.first.id}"' in said
-    assert "You gave 1.5" in said
+    assert "decided: 1.5" in said
     mark = await mark_of(database, graded.paper, graded.first)
     assert mark is not None
     assert (mark.state, mark.points, mark.proposed, mark.version) == (MarkState.DECIDED, 4.5, 3.0, 2)
