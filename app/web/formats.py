@@ -42,8 +42,11 @@ def day(value: datetime | None) -> str:
 
 
 def size(value: int) -> str:
-    """Bytes as kB or MB."""
-    return f"{value / 1000:.0f} kB" if value < 1_000_000 else f"{value / 1_000_000:.1f} MB"
+    """Bytes as B, kB or MB, in thousands as file managers count: 412 B, 30 kB, 2.5 MB."""
+    if value < 1000:
+        return f"{value} B"
+    # From where kB would be rounded to a thousand of them.
+    return f"{value / 1000:.0f} kB" if value < 999_500 else f"{value / 1_000_000:.1f} MB"
 
 
 def duration(seconds: float | None) -> str:
