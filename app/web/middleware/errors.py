@@ -84,6 +84,8 @@ async def problem_response(request: web.Request, status: int, text: Text | None)
         response = await _render(request, "partials/problem.html", context, status)
         response.headers["HX-Retarget"] = "#problems"
         response.headers["HX-Reswap"] = "innerHTML"
+        # A form that takes only a part of its answer (hx-select) would find none in this one, and show nothing.
+        response.headers["HX-Reselect"] = ".notice"
         return response
     # After a form the way back is the page with the form; what was entered is still there in the browser.
     back = came_from(request) if status < 500 and request.method != "GET" else None
