@@ -116,6 +116,7 @@ _NOTHING: dict[str, Any] = {
     "totals": [],
     "rows": [],
     "papers": [],
+    "gone": [],
     "matrix": None,
     "status": None,
     "change": None,
@@ -127,10 +128,11 @@ async def _nth(task: asyncio.Future[list[str]], index: int) -> str:
 
 
 async def _paper(db: AsyncSession, paper_id: int, rows: dict[int, matrices.Row], view: str) -> dict[str, Any]:
+    """Its line as it is now; a removed paper's line goes."""
     if view == "run":
-        return {"rows": [rows[paper_id]]} if paper_id in rows else {}
+        return {"rows": [rows[paper_id]]} if paper_id in rows else {"gone": [f"row-{paper_id}"]}
     row = await papers.row(db, paper_id)
-    return {"papers": [row]} if row is not None else {}
+    return {"papers": [row]} if row is not None else {"gone": [f"paper-{paper_id}"]}
 
 
 RENDERER = web.AppKey("renderer", Renderer)

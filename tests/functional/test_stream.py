@@ -213,6 +213,21 @@ async def test_run_and_paper_events(
     await client.close()
 
 
+async def test_a_removed_papers_line_goes(
+    server: TestServer, db: Database, world: World, heat: tuple[Assignment, list[Paper]]
+) -> None:
+    assignment, papers = heat
+    client, colleague = await enter(server, world), await enter(server, world)
+    run_page = await listen(colleague, assignment)
+    papers_page = await listen(colleague, assignment, "view=papers")
+    assert (await client.post(f"/papers/{papers[0].id}/remove", allow_redirects=False)).status == 303
+    line = '<hx-partial hx-target="#{}-{}" hx-swap="delete"></hx-partial>'
+    assert (await run_page.next()).strip() == line.format("row", papers[0].id)
+    assert (await papers_page.next()).strip() == line.format("paper", papers[0].id)
+    await client.close()
+    await colleague.close()
+
+
 async def test_a_client_that_leaves_is_forgotten(
     server: TestServer, world: World, heat: tuple[Assignment, list[Paper]]
 ) -> None:
