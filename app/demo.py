@@ -28,6 +28,7 @@ from app.db import Database
 from app.i18n import N_, ProblemError, Text
 from app.intake.roster import read_roster
 from app.marks import runs
+from app.papers import files
 from app.papers import service as papers
 from app.scheme.parse import parse_scheme
 from app.settings import Settings
@@ -157,6 +158,7 @@ async def _load_class(
     )
     for path in sorted((folder / "papers").iterdir()):
         spooled, sha256, size = await storage.receive(_bytes(path), 2**30)
+        await files.hold(session, sha256)
         stored = await storage.keep(spooled, sha256)
         await papers.receive(
             session, assignment.id, user.id, path.name, papers.File(stored.key, sha256, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 
@@ -14,7 +15,7 @@ from app.events.bus import Bus
 from app.logs import AccessLog
 from app.settings import Settings, load_settings
 from app.storage import Storage
-from app.web import pages, routes
+from app.web import dropped_files, pages, routes
 from app.web.middleware import install
 
 # The largest form that is read into memory: a pasted marking scheme. Files stream, counted by their own handler.
@@ -37,6 +38,7 @@ def create_app(settings: Settings, *, grading: bool = True) -> web.Application:
     app.cleanup_ctx.append(database)
     app.cleanup_ctx.append(sessions_and_limits)
     app.cleanup_ctx.append(bus)
+    app.cleanup_ctx.append(removal)
     if grading:
         app.cleanup_ctx.append(worker)
     pages.setup(app)
@@ -69,6 +71,13 @@ async def bus(app: web.Application) -> AsyncIterator[None]:
 
 async def _end_streams(app: web.Application) -> None:
     app[keys.BUS].end_streams()
+
+
+async def removal(app: web.Application) -> AsyncIterator[None]:
+    """Files of deleted papers are removed meanwhile."""
+    task = asyncio.create_task(dropped_files.remove_for_ever(app), name="removal")
+    yield
+    await dropped_files.stop(task)
 
 
 async def worker(app: web.Application) -> AsyncIterator[None]:

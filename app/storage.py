@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +17,9 @@ import obstore
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from app.i18n import N_, ProblemError
+
+# Nothing is spooled for so long: what is older was left by a process that was killed.
+SPOOL_SECONDS = 24 * 3600
 
 
 class TooLargeError(ProblemError):
@@ -30,11 +35,16 @@ class Stored:
     size: int
 
 
+def key_of(sha256: str) -> str:
+    """The key under which content lies, by its SHA-256 in hex."""
+    return f"{sha256[:2]}/{sha256}"
+
+
 class Storage:
     """Keeps files by content: storing the same bytes twice keeps one object.
 
     `location` is a folder or an s3:// URL. An upload is first spooled to `spool`, a private local folder, so that a
-    broken upload leaves nothing in storage.
+    broken upload leaves nothing in storage. What a killed process left there is removed after a day.
     """
 
     def __init__(self, location: str, spool: Path) -> None:
@@ -46,6 +56,7 @@ class Storage:
             self._store = LocalStore(prefix=location)
         spool.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.spool = spool
+        _drop_old(spool)
 
     async def receive(self, chunks: AsyncIterator[bytes], limit: int) -> tuple[Path, str, int]:
         """Spool a stream of bytes; returns (path, sha256, size). Raises TooLargeError past `limit` bytes.
@@ -75,7 +86,7 @@ class Storage:
 
     async def keep(self, path: Path, sha256: str) -> Stored:
         """Store a spooled file under its content hash and remove it from the spool."""
-        key = f"{sha256[:2]}/{sha256}"
+        key = key_of(sha256)
         size = await asyncio.to_thread(lambda: path.stat().st_size)
         await obstore.put_async(self._store, key, path)
         self.drop(path)
@@ -101,8 +112,26 @@ class Storage:
         async for chunk in result.stream():
             yield bytes(chunk)
 
+    async def delete(self, key: str) -> None:
+        """Remove a stored file; a missing one is fine. Whether anybody still needs it is the caller's to know."""
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, key)
+
     @staticmethod
     def drop(path: Path) -> None:
         """Remove a spooled file; a missing one is fine."""
         with suppress(FileNotFoundError):
             path.unlink()
+
+
+def _drop_old(spool: Path) -> None:
+    """Remove what has lain in the spool for longer than SPOOL_SECONDS; several processes may do so at once."""
+    limit = time.time() - SPOOL_SECONDS
+    for path in spool.iterdir():
+        with suppress(OSError):
+            if path.lstat().st_mtime > limit:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()

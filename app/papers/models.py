@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Identity, UniqueConstraint
+from sqlalchemy import ForeignKey, Identity, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Created, Json, JsonList
@@ -31,7 +31,7 @@ class Paper(Created, Base):
     """One uploaded file of one assignment; the same content (sha256) is stored once an assignment."""
 
     __tablename__ = "papers"
-    __table_args__ = (UniqueConstraint("assignment_id", "sha256"),)
+    __table_args__ = (UniqueConstraint("assignment_id", "sha256"), Index(None, "storage_key"))
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignments.id", ondelete="CASCADE"))
@@ -48,6 +48,19 @@ class Paper(Created, Base):
     candidates: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
     pages: Mapped[JsonList | None]  # document.Document as JSON
     unmatched: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
+
+
+class DroppedFile(Created, Base):
+    """A note that a paper with this file was deleted: the file goes when no other paper has it.
+
+    Written by the trigger `papers_dropped`, because papers also go with their assignment or class. Several notes of one
+    file are fine; each is about one deletion.
+    """
+
+    __tablename__ = "dropped_files"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    storage_key: Mapped[str]
 
 
 class PaperAnswer(Base):

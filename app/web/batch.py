@@ -22,7 +22,8 @@ from app.intake.archive import Extracted, extract
 from app.intake.limits import MEGABYTE, Limits
 from app.intake.sniff import ZIP, sniff_file
 from app.keys import BUS, DATABASE, SETTINGS, STORAGE
-from app.papers import service
+from app.papers import files, service
+from app.storage import key_of
 from app.web.batch_checks import RefusedError, Verdict, check_content, check_ending, ending, examine, known
 
 log = structlog.get_logger(__name__)
@@ -74,11 +75,7 @@ class Batch:
         try:
             self._count()
             check_content(name, size, found, self._settings.allowed_extensions)
-            stored = await self._storage.keep(path, sha256)
-            async with self._database.begin() as db:
-                received = await service.receive(
-                    db, self._assignment_id, self._user_id, name, service.File(stored.key, sha256, size)
-                )
+            received = await self._store(name, path, sha256, size)
         except RefusedError as refused:
             self._refuse(name, refused.text)
         except (OSError, StorageError) as error:
@@ -94,6 +91,23 @@ class Batch:
                 await self._bus.publish(PaperChanged(self._assignment_id, received.paper.id))
             else:
                 self.verdicts.append(Verdict(name, "known", known(name, received.paper.file_name)))
+
+    async def _store(self, name: str, path: Path, sha256: str, size: int) -> service.Received:
+        """Keep the file and insert its paper, both or neither, and not while the same content is being removed."""
+        key = key_of(sha256)
+        try:
+            async with self._database.begin() as db:
+                await files.hold(db, sha256)
+                await self._storage.keep(path, sha256)
+                return await service.receive(
+                    db, self._assignment_id, self._user_id, name, service.File(key, sha256, size)
+                )
+        except BaseException:
+            # The file may be there already. If the database is away it stays: better one too many than too few.
+            with suppress(Exception):
+                async with self._database.begin() as db:
+                    files.note(db, key)
+            raise
 
     async def _take_archive(self, name: str, path: Path) -> None:
         """Take an archive's members like files of their own; the archive itself is not kept."""

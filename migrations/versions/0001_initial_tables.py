@@ -61,7 +61,9 @@ def upgrade() -> None:
         sa.Column("grade_lines", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("scheme_version", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("scheme_text", sa.String(), server_default="", nullable=False),
-        sa.Column("scheme_notes", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column(
+            "scheme_notes", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False
+        ),
         sa.Column("deleted_question", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
@@ -132,6 +134,27 @@ def upgrade() -> None:
         sa.UniqueConstraint("assignment_id", "sha256", name=op.f("uq_papers_assignment_id_sha256")),
     )
     op.create_index(op.f("ix_papers_student_id"), "papers", ["student_id"], unique=False)
+    op.create_index(op.f("ix_papers_storage_key"), "papers", ["storage_key"], unique=False)
+    op.create_table(
+        "dropped_files",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("storage_key", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dropped_files")),
+    )
+    # Papers also go with their assignment or class; this notes their files whichever way they go.
+    op.execute(
+        """
+        create function note_dropped_file() returns trigger language plpgsql as $$
+        begin
+            insert into dropped_files (storage_key) values (old.storage_key);
+            return null;
+        end $$
+        """
+    )
+    op.execute(
+        "create trigger papers_dropped after delete on papers for each row execute function note_dropped_file()"
+    )
     op.create_table(
         "questions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -330,8 +353,11 @@ def downgrade() -> None:
     op.drop_table("runs")
     op.drop_index(op.f("ix_questions_assignment_id"), table_name="questions")
     op.drop_table("questions")
+    op.drop_index(op.f("ix_papers_storage_key"), table_name="papers")
     op.drop_index(op.f("ix_papers_student_id"), table_name="papers")
     op.drop_table("papers")
+    op.execute("drop function note_dropped_file()")
+    op.drop_table("dropped_files")
     op.drop_table("students")
     op.drop_index(op.f("ix_class_teachers_user_id"), table_name="class_teachers")
     op.drop_table("class_teachers")
