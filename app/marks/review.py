@@ -232,7 +232,7 @@ def question_view(
     entries = list(mark.criteria[: len(question.criteria)]) if mark else []
     entries += [{}] * (len(question.criteria) - len(entries))
     state = UNGRADED if mark is None or (mark.version == 0 and not mark.grader) else mark.state
-    places = [place(text, str(e.get("quote") or ""), e.get("start", 0), e.get("end", 0)) for e in entries]
+    places = [place(text, str(e.get("quote") or ""), e.get("start", 0)) for e in entries]
     criteria = tuple(
         _criterion(position, question, entry, places[position], state, draft)
         for position, entry in enumerate(entries)

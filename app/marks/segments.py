@@ -47,14 +47,12 @@ def segments(text: str, spans: Iterable[Span]) -> tuple[Segment, ...]:
     return tuple(pieces)
 
 
-def place(text: str, quote: str, start: int, end: int) -> tuple[int, int] | None:
+def place(text: str, quote: str, start: int) -> tuple[int, int] | None:
     """Where a quote stands in a text: at its stored place, else where it is first found, else nowhere.
 
     An answer may have been read anew since it was quoted.
     """
     if not quote:
         return None
-    if text[start:end] == quote:
-        return start, end
-    found = text.find(quote)
+    found = start if start >= 0 and text.startswith(quote, start) else text.find(quote)
     return (found, found + len(quote)) if found >= 0 else None
