@@ -71,12 +71,27 @@ ANSWER_WORD = re.compile(
 )
 # The strength of a number without a sign: believed only where nothing better is found.
 BARE = 2
-_LEAD = re.compile(r"[ \t>*#•·\-]{0,12}")
+# "3.100": a label that its answer touches, or a decimal; see `places`.
+TIGHT = 4
+_LEAD = re.compile(r"[ \t>*#•·|\-]{0,12}")
+# A number that fills a table's first cell; cells are parted by a tab or a stroke.
+_CELL = re.compile(r" {0,8}[\t|]")
+# "1 - D", "1-D", "4 - 5"; "4 -5" is minus five.
+_DASH = re.compile(r" {0,4}[-–—]{1,2}(?: {1,8}(?=\S)|(?=[^\W\d]))")
+_TIGHT_DOT = re.compile(r"\.(?=\d)")
+# Markdown's marks of bold words; inside a formula, ** is a power.
+_BOLD = re.compile(r"(?:(?<=[\s(|>])|^)\*{2,3}(?=[^\s*])|(?<=[^\s*])\*{2,3}(?=[\s.:、)|]|$)", re.MULTILINE)
+_WIDE_DOT = re.compile(r"^([ \t\u3000]*[0-9０-９]{1,3})．", re.MULTILINE)
 
 
 def narrow(text: str) -> str:
-    """The text with full-width letters, digits and brackets made half-width; its length does not change."""
-    return text.translate(_WIDTHS).replace("\r", "\n").replace("\f", "\n").replace("\v", "\n")
+    """The text with full-width letters, digits and brackets made half-width; its length does not change.
+
+    The wide dot after a number that begins a line is a label's and no decimal point; marks of bold words are blanks.
+    """
+    plain = _WIDE_DOT.sub(r"\1、", text).translate(_WIDTHS)
+    plain = plain.replace("\r", "\n").replace("\f", "\n").replace("\v", "\n")
+    return _BOLD.sub(lambda match: " " * len(match[0]), plain) if "**" in plain else plain
 
 
 def number(word: str) -> str:
@@ -256,6 +271,9 @@ def _close(text: str, stop: int, end: int, form: str, compound: bool) -> tuple[i
         return stop, "", 7
     if form != "n":
         return None
+    for pattern, sign, strength in ((_CELL, "\t", BARE), (_DASH, "-", BARE), (_TIGHT_DOT, ".", TIGHT)):
+        if (found := pattern.match(text, stop, end)) and not (compound and strength == TIGHT):
+            return found.end(), sign, strength
     if after == "," and not text[stop + 1 : end][:1].isdigit():
         return stop + 1, ",", BARE
     return (stop, "", BARE) if _GAP.match(text, stop, end) or after == " " else None

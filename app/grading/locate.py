@@ -15,8 +15,8 @@ from __future__ import annotations
 import bisect
 import itertools
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from app.document import PAGE_BREAK, Document
 from app.grading.chain import best_chain
@@ -30,6 +30,10 @@ Span = tuple[int, int]
 
 # A paper with labels on fewer than half of its questions may have written them as bare numbers.
 ENOUGH = 0.5
+# How rarely rows of a table that `_with_tables` takes are anything but answers, see labels.Mark.
+IN_TABLE = 8
+# Tables that are looked at; each costs a chain of its own.
+MOST_TABLES = 20
 # The form's empty line or brackets are no answer.
 _NOTHING = re.compile(r"[\s_…]*(?:\.{3,}|_+|…+|\(\s*\))[\s_.…]*")
 # With one question in the scheme, this much text before its label shows that it is a list item in the answer.
@@ -89,11 +93,12 @@ def _choose(text: str, scheme: Scheme, slots: Slots, places: list[Place]) -> lis
     """The cuts that the best chain makes, with continuations and labels out of order."""
     firm = [place for place in places if not place.bare]
     chosen = _chain(text, scheme, slots, firm)
+    firm, chosen = _with_tables(text, scheme, slots, places, firm, chosen)
     if len(firm) < len(places) and len(chosen) < ENOUGH * len(scheme.questions):
         with_bare = _chain(text, scheme, slots, places)
         # Bare numbers are believed only when they make a long sequence of their own.
         if len(with_bare) >= max(2, 2 * len(chosen), ENOUGH * len(scheme.questions)):
-            chosen, firm = with_bare, places
+            chosen, firm = _without_dashes(text, with_bare), places
     cuts = [cut for place, slot in chosen for cut in _cuts_of(place, slot, slots)]
     cuts += _continuations(firm, slots, cuts, text)
     cuts += _out_of_order(firm, slots, cuts, chosen)
@@ -105,10 +110,69 @@ def _chain(text: str, scheme: Scheme, slots: Slots, places: list[Place]) -> list
     return [(places[candidate.item], candidate.first) for candidate in chain]
 
 
+def _with_tables(
+    text: str,
+    scheme: Scheme,
+    slots: Slots,
+    places: list[Place],
+    firm: list[Place],
+    chosen: list[tuple[Place, int]],
+) -> tuple[list[Place], list[tuple[Place, int]]]:
+    """The places and the chain with the rows of tables that answer questions not found otherwise.
+
+    Rows count together: two or more whose numbers go on by ones, none of which has a label elsewhere. So a table of
+    measurements inside an answer is none.
+    """
+    have = {slot for _, slot in chosen}
+    for rows in itertools.islice(_tables(places), MOST_TABLES):
+        numbers = [place.slots[0] for place in rows]
+        if len(rows) < 2 or not have.isdisjoint(numbers):
+            continue
+        wider = sorted(
+            [*firm, *(replace(place, strength=IN_TABLE, bare=False) for place in rows)], key=_start
+        )
+        longer = _chain(text, scheme, slots, wider)
+        reached = {slot for _, slot in longer}
+        if reached >= {*have, *numbers}:
+            firm, chosen, have = wider, longer, reached
+    return firm, chosen
+
+
+def _tables(places: list[Place]) -> Iterator[list[Place]]:
+    """Rows of tables, one after the other with nothing between that looks like a label, numbers going on by ones."""
+    rows: list[Place] = []
+    for place in places:
+        goes_on = bool(rows) and place.slots == (rows[-1].slots[0] + 1,)
+        if rows and not (place.in_table and goes_on):
+            yield rows
+            rows = []
+        if place.in_table and len(place.slots) == 1:
+            rows.append(place)
+    if rows:
+        yield rows
+
+
+def _start(place: Place) -> int:
+    return place.start
+
+
+def _without_dashes(text: str, chosen: list[tuple[Place, int]]) -> list[tuple[Place, int]]:
+    """A dash after a bare number belongs to the label where most labels have one; else it may be a minus sign."""
+    bare = [place for place, _ in chosen if place.bare]
+    if 2 * sum(place.style == "n-" for place in bare) > len(bare):
+        return chosen
+    return [
+        (replace(place, end=place.start + len(text[place.start : place.end].rstrip(" -–—"))), slot)
+        if place.style == "n-"
+        else (place, slot)
+        for place, slot in chosen
+    ]
+
+
 def _cuts_of(place: Place, slot: int, slots: Slots) -> list[Cut]:
     """One cut, or one for every answer of a range; the first carries the range's label."""
     if not place.answers:
-        return [Cut(place.start, place.end, slots.questions[slot])]
+        return [Cut(place.start, place.end, slots.questions[slot], stop=place.stop)]
     cuts = []
     for offset, (start, end) in enumerate(place.answers):
         begin = place.start if offset == 0 else start
@@ -171,19 +235,19 @@ def _is_all_answer(text: str, cuts: list[Cut], holes: Sequence[Span]) -> bool:
 def _fill(text: str, plain: str, scheme: Scheme, cuts: list[Cut], holes: Sequence[Span]) -> Located:
     """Hand every stretch between the cuts to its question, or to nobody."""
     spans: dict[int, list[Span]] = {cut.question: [] for cut in cuts if cut.question is not None}
-    unmatched: list[Span] = list(_without(0, cuts[0].start if cuts else len(text), holes, text))
-    unmatched += [span for hole in holes for span in _trim(text, *hole)]
+    unmatched: list[Span] = list(_without(0, cuts[0].start if cuts else len(text), holes, plain))
+    unmatched += [span for hole in holes for span in _trim(plain, *hole)]
     for number, cut in enumerate(cuts):
         end = cuts[number + 1].start if number + 1 < len(cuts) else len(text)
         if cut.question is None:
-            unmatched += _without(cut.end, end, holes, text)
+            unmatched += _without(cut.end, end, holes, plain)
             continue
         begin, stop = cut.end, end if cut.stop is None else cut.stop
-        if cut.stop is None and not spans[cut.question]:
-            begin = _skip_prompt(plain, cut.end, end, scheme.questions[cut.question], unmatched, text)
-        spans[cut.question] += _without(begin, stop, holes, text)
+        if not spans[cut.question]:
+            begin = _skip_prompt(plain, cut.end, stop, scheme.questions[cut.question], unmatched)
+        spans[cut.question] += _without(begin, stop, holes, plain)
         if stop < end:
-            unmatched += _without(stop, end, holes, text)
+            unmatched += _without(stop, end, holes, plain)
     for index, found in spans.items():
         if _NOTHING.fullmatch("".join(plain[start:end] for start, end in found)):
             unmatched += found
@@ -194,13 +258,11 @@ def _fill(text: str, plain: str, scheme: Scheme, cuts: list[Cut], holes: Sequenc
     return Located(answers, tuple(sorted(unmatched)))
 
 
-def _skip_prompt(
-    plain: str, begin: int, end: int, question: Question, unmatched: list[Span], text: str
-) -> int:
+def _skip_prompt(plain: str, begin: int, end: int, question: Question, unmatched: list[Span]) -> int:
     """Where the answer begins after a repeated prompt and an "Answer:"; the prompt becomes unmatched."""
     after = prompt_end(plain, begin, end, question.prompt)
     if after is not None:
-        unmatched += _trim(text, begin, after)
+        unmatched += _trim(plain, begin, after)
         begin = after
     word = ANSWER_WORD.match(plain, begin, end)
     return word.end() if word else begin

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.grading.chain import Candidate, restarts
-from app.grading.labels import BARE, Key, Known, Mark, key_of, line_marks, mark_at, narrow
+from app.grading.labels import BARE, TIGHT, Key, Known, Mark, key_of, line_marks, mark_at, narrow
 from app.grading.repeated_prompt import may_begin, prompt_end
 from app.grading.rows import Range, ranges, row_numbers
+from app.grading.tables import grids
 from app.scheme.types import Kind, Scheme
 
 Span = tuple[int, int]
@@ -29,6 +30,8 @@ LEAST = 0.5
 MOST_READINGS = 200_000
 # A paper has a few hundred places that look like labels; a file made of nothing else is not read to its end.
 MOST_PLACES = 20_000
+# Labels such as "1.C" from which "3.100" is believed to be one.
+FEWEST_TIGHT = 2
 
 _CHOICE = re.compile(r"\s*[A-Ha-h]{1,6}(?![A-Za-z])")
 _PAGE_NUMBER = re.compile(
@@ -121,7 +124,8 @@ class Place:
     """A place that may be a label: `start`..`end` is the label, `slots` what it may stand for.
 
     `answers` holds the short answers' spans when it is a range; slot `slots[0]` is then the first one's.
-    `in_list` is what `chain.restarts` says. `bare` is a number without any sign.
+    `in_list` is what `chain.restarts` says. `bare` is a number without any sign. `stop` ends the answer where it is
+    known: at the end of a table's row.
     """
 
     start: int
@@ -135,6 +139,12 @@ class Place:
     bare: bool = False
     in_list: bool | None = False
     answers: tuple[Span, ...] = ()
+    stop: int | None = None
+
+    @property
+    def in_table(self) -> bool:
+        """Its number fills the first cell of a table's row."""
+        return self.style.endswith("\t")
 
 
 def paper_furniture(text: str, pages: Sequence[Span]) -> list[Span]:
@@ -188,8 +198,27 @@ def find_places(text: str, slots: Slots, holes: list[Span]) -> list[Place]:
 
 
 def _first_places(text: str, lines: Sequence[Span], slots: Slots) -> list[Place]:
-    every = (place for span in lines for place in _places_of_line(text, span, slots))
-    return list(itertools.islice(every, MOST_PLACES))
+    tables: dict[Span, list[Place]] = {}
+    for run, rows in grids(text, lines):
+        if place := _range_place(run, slots):
+            tables |= {rows[0]: [place]} | {row: [] for row in rows[1:]}
+    every = (
+        place
+        for span in lines
+        for place in (tables[span] if span in tables else _places_of_line(text, span, slots))
+    )
+    return _without_decimals(text, list(itertools.islice(every, MOST_PLACES)))
+
+
+def _without_decimals(text: str, places: list[Place]) -> list[Place]:
+    """Takes "3.100" for a label only where most labels with a dot are touched by their answers ("1.C")."""
+    if not any(place.strength == TIGHT for place in places):
+        return places
+    dotted = [p for p in places if p.style == "n." and p.strength > TIGHT and p.at_line_start]
+    touched = sum(text[p.end : p.end + 1].strip() != "" for p in dotted)
+    if touched >= FEWEST_TIGHT and 2 * touched > len(dotted):
+        return places
+    return [place for place in places if place.strength != TIGHT]
 
 
 def _places_of_line(text: str, span: Span, slots: Slots) -> list[Place]:
@@ -206,7 +235,15 @@ def _places_of_line(text: str, span: Span, slots: Slots) -> list[Place]:
             for mark in marks
             if mark and (place := _place(mark, slots))
         ]
-    return [place for mark in line_marks(text, start, end, slots.known) if (place := _place(mark, slots))]
+    found = [place for mark in line_marks(text, start, end, slots.known) if (place := _place(mark, slots))]
+    if (
+        len(found) == 1
+        and text[start:end].lstrip().startswith("|")
+        and text[start:end].rstrip().endswith("|")
+    ):
+        # | 1 | C |: the last stroke is no part of the answer.
+        return [replace(found[0], stop=start + len(text[start:end].rstrip()) - 1)]
+    return found
 
 
 def _place(mark: Mark, slots: Slots) -> Place | None:

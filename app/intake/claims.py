@@ -54,6 +54,10 @@ NOISE = frozenset({
     "answer", "answers", "lab", "report", "class", "name", "student", "id", "no", "number", "term",
     "midterm", "the", "of", "by", "for", "and", "new", "late", "v", "p", "q",
 })  # fmt: skip
+# Marks of Markdown around a label or at the head of a title; _ may be the rule of a form.
+MARKDOWN = re.compile(r"[*`]+|^\s*#+\s")
+# 8A01, v2, 20230801: a word of a number and at most two letters a side is no part of a name; "Ann2" holds one.
+CODE = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{0,2}\d[0-9A-Za-z]{0,12}(?![0-9A-Za-z])")
 SPREAD = re.compile(f"(?<![{CJK}])[{CJK}](?: [{CJK}])+(?![{CJK}])")
 
 
@@ -91,16 +95,17 @@ def file_claims(file_name: str) -> list[Claim]:
 
 def page_claims(text: str) -> list[Claim]:
     """Claims of the first lines of a paper: labelled names and numbers, lines that are a name, loose numbers."""
-    lines = [line[:MAX_LINE] for line in text[: FIRST_LINES * MAX_LINE].split("\n") if line.strip()][
-        :FIRST_LINES
-    ]
+    kept = (MARKDOWN.sub("", line[:MAX_LINE]) for line in text[: FIRST_LINES * MAX_LINE].split("\n"))
+    lines = [line for line in kept if line.strip()][:FIRST_LINES]
     claims: list[Claim] = []
     for index, line in enumerate(lines):
         found = _labelled(line, lines[index + 1] if index + 1 < len(lines) else "")
         claims += found
         claims += [Claim("number", token, "page") for token in number_tokens(normal_text(line))]
         if not found and index < TOP_LINES and (value := _bare_name(line)):
-            claims.append(Claim("name", value, "page"))
+            # "priya nair 8a06 science": the subject beside a name is no part of it; "Jimmy Page" is one.
+            values = dict.fromkeys((value, _without_usual_words(value)))
+            claims += [Claim("name", name, "page") for name in values if len(name) > 1]
     return claims
 
 
@@ -147,9 +152,15 @@ def _part_claims(part: str) -> list[Claim]:
 def _without_noise(text: str) -> list[str]:
     # 李 娜: single characters with spaces between are one name that was spread to the width of the others.
     text = SPREAD.sub(lambda match: match[0].replace(" ", ""), text)
-    spaced = CHINESE_NOISE.sub(" ", re.sub(r"([a-z])([A-Z])", r"\1 \2", text))
+    spaced = CHINESE_NOISE.sub(" ", re.sub(r"([a-z])([A-Z])", r"\1 \2", _without_codes(text)))
     parts = [word for part in re.split(r"[\s_\-+,，、.;；—–]+", spaced) for word in words(part)]
     return [word for word in parts if word not in NOISE]
+
+
+def _without_codes(text: str) -> str:
+    """A text without numbers and what is glued to them: the A of 8A01 is no initial. Longer runs of letters stay."""
+    parted = text.replace("_", " ")
+    return CODE.sub(lambda code: " ".join(re.findall(r"[A-Za-z]{3,}", code[0])), parted)
 
 
 def _chinese(word: str) -> bool:
@@ -235,3 +246,7 @@ def _bare_name(line: str) -> str:
     if not 2 <= len(plain) <= MAX_VALUE or re.search(r"[^\w\s,，.'’·\-]", plain):
         return ""
     return normal_name(plain)
+
+
+def _without_usual_words(name: str) -> str:
+    return " ".join(word for word in name.split() if word.casefold() not in NOISE)

@@ -25,6 +25,7 @@ State = Literal["matched", "doubtful", "unknown"]
 LOOSE_NUMBER = (
     5  # characters from which a number without a label counts by itself; "3" is a question, "2024" a year
 )
+MIXED_NUMBER = 3  # the same for one of letters and digits
 NEAR_NUMBER = 4  # characters from which one wrong digit is told from another number
 MAX_CANDIDATES = 8
 SHORT = {True: 2, False: 3}  # letters from which a part of a name counts as one: Chinese, others
@@ -120,7 +121,7 @@ class _Evidence:
         for claim in self.claims:
             entries = self.index.numbers.get(claim.value, ()) if claim.kind == "number" else ()
             for entry in entries:
-                if claim.labelled or len(claim.value) >= LOOSE_NUMBER or id(entry) in named:
+                if claim.labelled or _tells_itself(claim.value) or id(entry) in named:
                     found[id(entry)] = entry
         return list(found.values())
 
@@ -251,6 +252,11 @@ def _nobody(evidence: _Evidence) -> Text:
 
 def _distinct(entries: Iterable[RosterEntry]) -> list[RosterEntry]:
     return list({id(entry): entry for entry in entries}.values())
+
+
+def _tells_itself(value: str) -> bool:
+    """Whether a student's number is one without a label: long enough, or letters and digits mixed (8A10)."""
+    return len(value) >= (MIXED_NUMBER if re.search(r"[^\W\d]", value) else LOOSE_NUMBER)
 
 
 def _long_digits(value: str) -> bool:

@@ -9,6 +9,8 @@ from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
 
+from app.grading.graders.blank_sides import NO_SIDES, Sides, interchangeable, stripped, surroundings
+from app.grading.graders.slips import near
 from app.grading.graders.computed import (
     EXACT,
     NO_REFERENCE,
@@ -17,6 +19,7 @@ from app.grading.graders.computed import (
     all_points,
     criterion_mark,
     doubt,
+    gives_up,
     graded,
     no_points,
     splits_evenly,
@@ -38,6 +41,9 @@ UNTOLD = N_("{right} of {gaps} gaps are right; the criteria do not say which gap
 ANOTHER_WORD = 0.8
 """Confidence that a different word is wrong: a synonym that the scheme does not list looks the same. Chosen
 below EXACT so that such zeros are looked at first; not measured."""
+
+FEW_CHARACTERS = 80
+"""Characters of an answer with another number of parts than gaps that may be 0 at once; longer ones are sentences."""
 
 MAX_ANSWER = 2000
 """Characters of an answer that are read; a longer text is no answer to a blank and goes to the teacher."""
@@ -61,6 +67,7 @@ _SEPARATORS = (
     re.compile(r"[_ ]{2,}|\||_+"),
 )
 _SPACE = re.compile(r" ")
+_BEGINS_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?=[^\d.,/%])")
 
 
 class Match(Enum):
@@ -87,13 +94,16 @@ class _Gap:
 class BlankGrader:
     """Marks the words in gaps.
 
-    Equal means: the same after normalising width, case, spaces and outer punctuation, without "the"/"a" and
-    lead-ins such as 答： — or the same number ("100" and "100.0"). A reference of element symbols (CO, NaCl)
-    differs by case, so that goes to the teacher, as does everything one slip away from a reference (one letter of
-    at least four, one Chinese character of at least two, two letters exchanged), whatever contains a reference
-    or is contained in one, and the same value in another form (1/2 and 0.5).
+    Equal means: the same after normalising width, case, spaces and outer punctuation, without "the"/"a",
+    lead-ins such as 答： and the question's own words around the gap ("100℃" for "____℃") — or the same number
+    ("100" and "100.0"). A reference of element symbols (CO, NaCl) differs by case, so that goes to the teacher, as
+    does everything one slip away from a reference (one letter of at least four, one Chinese character of at least
+    three or a like one of two, two letters exchanged), whatever contains a reference or is contained in one, and the
+    same value in another form (1/2 and 0.5). Words that belong to another gap go to the teacher where the gaps'
+    order may not matter.
 
-    Several gaps are told apart by numbering, line breaks, semicolons, commas or, when the count agrees, spaces.
+    Several gaps are told apart by numbering, line breaks, semicolons, commas or, when the count agrees, spaces. Fewer
+    parts than gaps are 0 when none is near any reference. "I don't know" is 0.
     Points: one criterion a gap when the counts agree. Otherwise everything right is every criterion in full,
     nothing right 0, and in between a single criterion is shared evenly over the gaps if the share is a whole
     number of half marks; what cannot be split or told apart goes to the teacher.
@@ -108,23 +118,44 @@ class BlankGrader:
             return doubt(question, self.name, Text(NO_REFERENCE))
         if len(answer.text) > MAX_ANSWER:
             return doubt(question, self.name, Text(N_("This is too long for a blank; please read it")))
+        if gives_up(question, answer):
+            return no_points(question, answer, normalise(answer.text).whole(), self.name)
         mapped = normalise(answer.text, fold_case=False)
+        around = surroundings(question.prompt, len(references))
         ways = list(_ways(mapped, len(references)))
         if not ways:
-            found = len([piece for piece in _COMMA.split(mapped.text) if piece.strip()])
-            return doubt(question, self.name, Text(PARTS, {"found": found, "expected": len(references)}))
+            return self._other_parts(question, answer, mapped)
         pieces, spaced = ways[0]
         gaps = [
-            _compare(mapped, piece, reference) for piece, reference in zip(pieces, references, strict=True)
+            _compare(mapped, piece, reference, sides)
+            for piece, reference, sides in zip(pieces, references, around, strict=True)
         ]
-        if spaced and not any(gap.match is Match.SAME for gap in gaps):
+        words = not all(is_cjk(char) or not char.isalpha() for char in mapped.text)
+        if spaced and words and not any(gap.match is Match.SAME for gap in gaps):
             # "new york" for two gaps may be one answer of two words: spaces alone prove no border.
             return doubt(question, self.name, Text(PARTS, {"found": 1, "expected": len(references)}))
         return self._points(question, answer, mapped, gaps)
 
+    def _other_parts(self, question: Question, answer: Answer, mapped: Mapped) -> QuestionMark:
+        """Another number of parts than gaps: 0 for fewer of which none is near any gap's reference, else a doubt."""
+        pieces = [
+            piece for piece in _cut(mapped.text, 0, _SEPARATORS[3]) if mapped.text[slice(*piece)].strip()
+        ]
+        strange = all(
+            _compare(mapped, piece, reference, NO_SIDES).match is Match.OTHER
+            for piece in pieces
+            for reference in question.references
+        )
+        few = 0 < len(pieces) < len(question.references) and len(mapped.text) <= FEW_CHARACTERS
+        if strange and few and any(char.isalnum() for char in mapped.text):
+            return no_points(question, answer, mapped.whole(), self.name, ANOTHER_WORD)
+        return doubt(
+            question, self.name, Text(PARTS, {"found": len(pieces), "expected": len(question.references)})
+        )
+
     def _points(self, question: Question, answer: Answer, mapped: Mapped, gaps: list[_Gap]) -> QuestionMark:
         a_gap_each = len(gaps) == len(question.criteria)
-        reason = _doubt_about(gaps, question.references)
+        reason = _doubt_about(gaps, question)
         if reason is not None:
             sure = (
                 criterion_mark(
@@ -166,16 +197,18 @@ class BlankGrader:
         return graded(question, answer, [(points, span)], self.name, confidence)
 
 
-def _doubt_about(gaps: list[_Gap], references: tuple[str, ...]) -> Text | None:
+def _doubt_about(gaps: list[_Gap], question: Question) -> Text | None:
     """Why the teacher should look at these gaps, or None when each is right, wrong or empty."""
     for number, gap in enumerate(gaps, 1):
         if gap.match in (Match.CLOSE, Match.AMONG):
             facts = {"gap": number, "said": gap.said[:60], "reference": gap.reference[:60]}
             return Text(CLOSE if gap.match is Match.CLOSE else AMONG, facts)
-    # Words that are wrong where they stand but right elsewhere: the order may not matter to this teacher.
+    # Words that are wrong where they stand but right elsewhere: in "____ and ____" their order may not matter.
+    if not interchangeable(question.prompt, len(gaps)):
+        return None
     wrong = [gap for gap in gaps if gap.match is Match.OTHER]
     for gap in wrong:
-        for other, reference in zip(gaps, references, strict=True):
+        for other, reference in zip(gaps, question.references, strict=True):
             if (
                 other is not gap
                 and other.match is not Match.SAME
@@ -257,7 +290,7 @@ def _cut(text: str, start: int, separator: re.Pattern[str]) -> list[Span]:
     return pieces
 
 
-def _compare(mapped: Mapped, piece: Span, reference: str) -> _Gap:
+def _compare(mapped: Mapped, piece: Span, reference: str, sides: Sides) -> _Gap:
     start, end = trim(mapped.text, *piece)
     said = mapped.text[start:end]
     span = mapped.span(start, end)
@@ -265,6 +298,8 @@ def _compare(mapped: Mapped, piece: Span, reference: str) -> _Gap:
     options = alternatives(reference)
     if not key:
         return _Gap("", NOWHERE, Match.EMPTY, options[0])
+    if bare := _without_sides(key, options, sides):
+        return _Gap(said, span, Match.SAME, bare)
     best, shown = Match.OTHER, options[0]
     for option in options:
         match = _match(said, key, option)
@@ -274,6 +309,15 @@ def _compare(mapped: Mapped, piece: Span, reference: str) -> _Gap:
             best, shown = match, option
     numeric = _number(key) is not None and all(_number(_key(option)) is not None for option in options)
     return _Gap(said, span, best, shown, numeric)
+
+
+def _without_sides(key: str, options: tuple[str, ...], sides: Sides) -> str:
+    """The alternative that is left when the words around the gap, written with it, are taken off; "" for none."""
+    for option in options:
+        wanted = _key(option)
+        if key != wanted and not _is_formula(option) and stripped(key, wanted, sides):
+            return option
+    return ""
 
 
 def _match(said: str, key: str, option: str) -> Match:
@@ -294,9 +338,11 @@ def _match(said: str, key: str, option: str) -> Match:
             return Match.SAME if plain else Match.CLOSE
         # 10 for 10 %: the sign is missing, the number is there.
         return Match.CLOSE if key.rstrip("%") == wanted.rstrip("%") else Match.OTHER
+    if theirs is not None and (begun := _BEGINS_NUMBER.match(key)) and _number(begun[0]) == theirs:
+        return Match.AMONG  # the number with a unit that the question does not name
     if _same_digits(key, wanted):
         return Match.CLOSE
-    if _near(key, wanted):
+    if near(key, wanted):
         return Match.CLOSE
     return Match.AMONG if _contains(key, wanted) or _contains(wanted, key) else Match.OTHER
 
@@ -330,21 +376,6 @@ def _same_digits(said: str, wanted: str) -> bool:
         if number is not None and (read := chinese_quantity(words)) and read.end == len(words):
             return read.value == number and not read.units
     return False
-
-
-def _near(said: str, wanted: str) -> bool:
-    """Whether one edit (or two neighbours exchanged) leads from one to the other, in words long enough for it."""
-    chinese = any(is_cjk(char) for char in wanted)
-    if min(len(said), len(wanted)) < (2 if chinese else 4) or abs(len(said) - len(wanted)) > 1:
-        # A Chinese word of two characters with one missing is covered by "contains".
-        return False
-    if any(char.isdigit() for char in said + wanted):
-        return False  # another digit is another number, not a slip
-    if sorted(said) == sorted(wanted) and sum(a != b for a, b in zip(said, wanted, strict=True)) == 2:
-        return True
-    short, long = sorted((said, wanted), key=len)
-    start = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
-    return short[start + (len(short) == len(long)) :] == long[start + 1 :]
 
 
 def _contains(whole: str, part: str) -> bool:

@@ -5,9 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from app.grading.graders.computed import EXACT, NO_REFERENCE, Span, all_points, doubt, graded, no_points
+from app.grading.graders.computed import (
+    EXACT,
+    NO_REFERENCE,
+    Span,
+    all_points,
+    doubt,
+    gives_up,
+    graded,
+    no_points,
+)
+from app.grading.likeness import words
 from app.grading.model import GradeOptions
-from app.grading.normalise import comparable, normalise
+from app.grading.normalise import Mapped, comparable, normalise
 from app.grading.state import Answer, QuestionMark
 from app.i18n import N_, Text
 from app.scheme.types import Question
@@ -34,6 +44,12 @@ _SEPARATOR = r"(?:\s*(?:,|;|·|&|\+|和|与|及|以及|\band\b)\s*|\s+|(?<=[)\]]
 _GROUP = rf"(?:[(\[]\s?)?[{_LETTER}]{{1,8}}(?:\s?[)\]])?"
 _LETTERS = re.compile(rf"(?:both\s+)?({_GROUP}(?:{_SEPARATOR}{_GROUP})*)(?![A-Za-z0-9])", re.IGNORECASE)
 _ALONE = re.compile(rf"(?<![A-Za-z])[{_LETTER}]+(?![A-Za-z])")
+# Letters that the student or a reader says are crossed out: they are not the answer.
+_CROSSED_OUT = re.compile(
+    rf"~~[^~\n]{{1,40}}~~|\b[{_LETTER}]{{1,8}}\s*[(\[]\s*"
+    r"(?:已?(?:划|画|删|涂|勾)[掉去除]?了?|作废|crossed(?: it)? out|deleted|struck(?: out)?)\s*[)\]]",
+    re.IGNORECASE,
+)
 # What a crossed-out or hesitating answer looks like once it is text.
 _DOUBTFUL = re.compile(
     r"->|→|⇒|=>|改|不是|不选|并非|非|划掉|或|还是|不对|错误|排除|~~|\bor\b|\bnot\b|n't\b|\binstead\b|\bchanged?\b|"
@@ -42,7 +58,8 @@ _DOUBTFUL = re.compile(
 )
 _CONCLUSION = re.compile(
     rf"(?:故|所以|因此|综上,?|应)(?:答案)?[是为选]+\s*:?\s*({_GROUP}(?:{_SEPARATOR}{_GROUP})*)[.!]?$|"
-    rf"(?:therefore|so|hence)[, ]+(?:the )?(?:correct )?(?:answer|option)(?: is|:)\s*({_GROUP})[.!]?$",
+    rf"(?:therefore|so|hence)[, ]+(?:the )?(?:correct )?(?:answer|option)(?: is|:)\s*({_GROUP})[.!]?$|"
+    rf"(?:therefore|so|hence)[, ]+(?:it(?:'s| is) )?(?-i:([{_LETTER}]))[.!]?$",
     re.IGNORECASE,
 )
 _CONCLUDED = 0.9
@@ -85,10 +102,11 @@ class _Unclear(Exception):  # noqa: N818 - a way out of the reading, never out o
 class ChoiceGrader:
     """Marks option letters.
 
-    The letters must be stated cleanly ("B", "选B", "Answer: b.", "A、C", "AC"), or an option's words be
-    repeated, or a worked answer end in "故选B"; corrections ("A→B"), alternatives ("A or B") and letters
-    outside the options go to the teacher. Everything right gives every criterion in full. A wrong letter
-    gives 0.
+    The letters must be stated cleanly ("B", "选B", "Answer: b.", "A、C", "AC"), or the options' words be
+    repeated, or a worked answer end in "故选B"; letters marked as crossed out ("A（划掉） C", "~~A~~ C") do not
+    count. Corrections ("A→B"), alternatives ("A or B"), letters outside the options and a letter beside words
+    that speak of another option go to the teacher. Everything right gives every criterion in full. A wrong
+    letter, or "I don't know", gives 0.
 
     Some right letters and no wrong one (several-answer questions), in this order: criteria that each name one
     letter are given for the letters found; a criterion that names the partly right case (漏选, 部分,
@@ -105,6 +123,8 @@ class ChoiceGrader:
         """The mark for the option letters of an answer; see the class for the rules."""
         if not question.references:
             return doubt(question, self.name, Text(NO_REFERENCE))
+        if gives_up(question, answer):
+            return no_points(question, answer, normalise(answer.text).whole(), self.name)
         sides = [_truth(reference) for reference in question.references]
         if all(side is not None for side in sides):
             return self._true_false(question, answer, sides)
@@ -190,15 +210,16 @@ def prompt_options(prompt: str) -> dict[str, str]:
 
 def read_letters(text: str, choices: dict[str, str]) -> _Chosen:
     """The option letters that an answer states; raises _Unclear with the reason for the teacher."""
-    mapped = normalise(text, fold_case=False)
+    mapped = _without_crossed_out(normalise(text, fold_case=False))
     span = mapped.whole()
-    by_words = _letter_of_words(text, choices)
+    by_words = _letters_of_words(text, choices)
     start = _after_lead(mapped.text)
     body = mapped.text[start:]
     concluded = _CONCLUSION.search(body)
     if concluded and by_words is None:
-        found = concluded[1] or concluded[2]
-        at = start + concluded.start(1 if concluded[1] else 2)
+        group = next(number for number in (1, 2, 3) if concluded[number])
+        found = concluded[group]
+        at = start + concluded.start(group)
         letters = _listed(found, choices)
         # Other letters before "故选B" were being discussed; without them the statement is simply clean.
         sure = set(_ALONE.findall(body)) == set(_ALONE.findall(found))
@@ -206,7 +227,7 @@ def read_letters(text: str, choices: dict[str, str]) -> _Chosen:
     match = _LETTERS.match(body)
     if match is None or not _clean(body, match, choices):
         if by_words is not None:
-            return _Chosen(frozenset(by_words), span)
+            return _Chosen(by_words, span)
         if _DOUBTFUL.search(body) and _ALONE.search(body.upper()):
             raise _Unclear(Text(CORRECTED))
         several = sorted(set("".join(_ALONE.findall(body))))
@@ -214,7 +235,9 @@ def read_letters(text: str, choices: dict[str, str]) -> _Chosen:
             raise _Unclear(Text(SEVERAL, {"letters": "".join(several)}))
         raise _Unclear(Text(NO_LETTER))
     letters = _listed(match[1], choices)
-    if by_words is not None and letters != frozenset(by_words):
+    if by_words is not None and letters != by_words:
+        raise _Unclear(Text(MIXED))
+    if _about_another(body[match.end() :], letters, choices):
         raise _Unclear(Text(MIXED))
     return _Chosen(letters, mapped.span(start + match.start(1), start + match.end(1)))
 
@@ -259,11 +282,39 @@ def _listed(found: str, choices: dict[str, str]) -> frozenset[str]:
     return letters
 
 
-def _letter_of_words(text: str, choices: dict[str, str]) -> str | None:
-    """The one option whose words the answer repeats exactly, or None."""
-    said = comparable(text)
-    hits = [letter for letter, words in choices.items() if words and words == said]
-    return hits[0] if len(hits) == 1 else None
+def _without_crossed_out(mapped: Mapped) -> Mapped:
+    """The text with crossed-out letters as blanks, its length and offsets unchanged."""
+    text = _CROSSED_OUT.sub(lambda match: " " * len(match[0]), mapped.text)
+    return Mapped(text, mapped.starts, mapped.ends)
+
+
+def _letters_of_words(text: str, choices: dict[str, str]) -> frozenset[str] | None:
+    """The options whose words, and nothing else, the answer repeats exactly; None when it says anything else."""
+    letters = {words: letter for letter, words in choices.items() if words}
+    if len(letters) < len(choices) or not letters:
+        return None
+    if (said := comparable(text)) in letters:
+        return frozenset((letters[said],))
+    said_parts = (comparable(part) for part in re.split(r"[,;\n]|\band\b|[和与及]", normalise(text).text))
+    found = [letters.get(part, "") for part in said_parts if part]
+    return frozenset(found) if len(found) > 1 and all(found) else None
+
+
+def _about_another(rest: str, letters: frozenset[str], choices: dict[str, str]) -> bool:
+    """Whether the words after one letter speak of another option and not of the chosen one.
+
+    Told by words (pairs of Chinese characters) that only one option has.
+    """
+    if len(letters) != 1 or not rest.strip():
+        return False
+    said = set(words(rest.casefold()))
+    own = next(iter(letters))
+    options = {letter: set(words(text)) for letter, text in choices.items()}
+    only = {
+        letter: found - set().union(*(other for name, other in options.items() if name != letter))
+        for letter, found in options.items()
+    }
+    return own in only and not said & only[own] and any(said & found for found in only.values())
 
 
 def _reference_letters(reference: str, choices: dict[str, str]) -> frozenset[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from app.grading.normalise import comparable
 from app.grading.state import Answer, CriterionMark, MarkState, QuestionMark, needs_teacher
 from app.i18n import N_, Text
 from app.scheme.types import Question
@@ -70,6 +72,27 @@ def doubt(
 ) -> QuestionMark:
     """Hand the question to the teacher; `criteria` may hold what was sure before the doubt."""
     return needs_teacher(question.label, str(question.kind), question.points, reason, criteria, grader=grader)
+
+
+_GIVES_UP = re.compile(
+    r"(?:我|本题|这题|这道题)?(?:真的|完全|也|还)?"
+    r"(?:不会|不知道|不懂|不清楚|不明白|没学过|想不出来?|忘了|忘记了?)(?:做|写|答|了|啊|呀)*"
+    r"|(?:sorry,? )?(?:i )?(?:really )?(?:don't|dont|do not|didn't) (?:know|understand|remember)"
+    r"(?: (?:this|it|how))?(?: sorry)?"
+    r"|(?:i have )?no idea|idk|dunno|(?:ich )?weiß (?:ich )?(?:es )?nicht|keine ahnung",
+    re.IGNORECASE,
+)
+
+
+def gives_up(question: Question, answer: Answer) -> bool:
+    """Whether an answer says only that the student does not know (不会, idk), and so is worth nothing.
+
+    Never when the question or a reference has the same words: "会不会…？不会" is an answer.
+    """
+    said = comparable(answer.text)
+    if not _GIVES_UP.fullmatch(said):
+        return False
+    return not any(said in comparable(text) for text in (question.prompt, *question.references))
 
 
 def splits_evenly(points: float, parts: int) -> bool:

@@ -19,6 +19,7 @@ from app.grading.graders.maths_equal import (
     DIFFERENT,
     DOMAIN,
     ELSEWHERE,
+    ENDS,
     EQUAL,
     LARGE,
     NAMES,
@@ -33,7 +34,7 @@ from app.grading.graders.maths_parser import Node
 _UNLIKE = ({"values", "region"}, {"assigned", "region"})
 """Kinds that never mean the same: a solution, or several, against an interval."""
 
-_RANK = (EQUAL, PART, APPROXIMATE, ELSEWHERE, READING, UNSOLVED, DOMAIN, NAMES, SHAPE, LARGE, DIFFERENT)
+_RANK = (EQUAL, PART, ENDS, APPROXIMATE, ELSEWHERE, READING, UNSOLVED, DOMAIN, NAMES, SHAPE, LARGE, DIFFERENT)
 
 
 def compare(references: Sequence[Sequence[Node]], answers: Sequence[Node]) -> str:
@@ -76,9 +77,32 @@ def _compare(wanted: Meaning, said: Meaning, names: frozenset[str]) -> str:
     said = _same_case(said, known)
     unknown = _free(said) - said.bound - known
     verdict = _by_kind(wanted, said)
-    if verdict == DIFFERENT and unknown and names:
+    if verdict == DIFFERENT and unknown and names and _renamed_equal(wanted, said):
         return NAMES
     return verdict
+
+
+MOST_RENAMED = 4
+"""Names whose 24 orders are tried."""
+
+
+def _renamed_equal(wanted: Meaning, said: Meaning) -> bool:
+    """Whether other names for the answer's letters make it the reference; True also when that is not known."""
+    theirs, ours = sorted(_free(said) | said.bound), sorted(_free(wanted) | wanted.bound)
+    # x2 beside a known x may be a lost power.
+    if any(name.split("_")[0] in ours for name in theirs if name not in ours):
+        return True
+    # x2 beside a known x may be a lost power.
+    if any(name.split("_")[0] in ours for name in theirs if name not in ours):
+        return True
+    if len(theirs) != len(ours):
+        return False
+    if len(ours) > MOST_RENAMED:
+        return True
+    return any(
+        _by_kind(wanted, _with_names(said, dict(zip(theirs, order, strict=True)))) == EQUAL
+        for order in permutations(ours)
+    )
 
 
 def _free(meaning: Meaning) -> frozenset[str]:
@@ -98,21 +122,25 @@ def _expressions(items: Any) -> Iterator[Any]:
 
 def _same_case(said: Meaning, known: frozenset[str]) -> Meaning:
     """X for x, where the reference knows only the other case."""
-    import sympy as sp
-
     swaps = {name: name.swapcase() for name in _free(said) | said.bound if name not in known}
     swaps = {name: other for name, other in swaps.items() if other in known}
-    if not swaps:
-        return said
+    return _with_names(said, swaps) if swaps else said
+
+
+def _with_names(said: Meaning, names: dict[str, str]) -> Meaning:
+    """The meaning with other names for its letters, all at once."""
+    import sympy as sp
+
+    symbols = {sp.Symbol(a): sp.Symbol(b) for a, b in names.items()}
 
     def renamed(item: Any) -> Any:
         if isinstance(item, tuple):
             return tuple(renamed(part) for part in item)
         if isinstance(item, str):
-            return swaps.get(item, item)
-        return item.subs({sp.Symbol(a): sp.Symbol(b) for a, b in swaps.items()})
+            return names.get(item, item)
+        return item.subs(symbols, simultaneous=True) if hasattr(item, "subs") else item
 
-    bound = frozenset(swaps.get(name, name) for name in said.bound)
+    bound = frozenset(names.get(name, name) for name in said.bound)
     return replace(said, items=renamed(said.items), bound=bound)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 EQUAL = "equal"
 DIFFERENT = "different"
 PART = "part"  # some of the solutions, or right and wrong ones
+ENDS = "ends"  # an interval whose end points are wrongly in or out
 APPROXIMATE = "approximate"  # a decimal near an exact reference
 UNSOLVED = "unsolved"  # equivalent, or may be, but not solved for the unknown
 NAMES = "names"  # other letters than the reference
@@ -157,8 +158,11 @@ def relations(wanted: Sequence[Any], said: Sequence[Any]) -> str:
 
 
 def _unlike(wanted: Sequence[Any], said: Sequence[Any]) -> str:
-    """Polynomials that are no multiples of each other are different equations; of others that is not known."""
-    parts = [side for relation in (*wanted, *said) for side in relation[1:]]
+    """Polynomials that are no multiples of each other are different equations; of others that is not known.
+
+    Equations are compared without their denominators, as `_relation` does.
+    """
+    parts = [_numerator(relation) for relation in (*wanted, *said)]
     return DIFFERENT if all(part.is_polynomial() for part in parts) else DOMAIN
 
 
@@ -212,12 +216,14 @@ def regions(wanted: Any, said: Any) -> str:
         return DOMAIN
     import sympy as sp
 
-    # Right up to its end points, or one of several intervals: right in part.
-    if gap.is_finite_set or (
-        isinstance(wanted, sp.Union) and said.is_empty is False and said.is_subset(wanted)
-    ):
-        return PART
-    return DIFFERENT
+    if gap.is_finite_set:
+        return ENDS
+    # One of several intervals: right in part.
+    return (
+        PART
+        if isinstance(wanted, sp.Union) and said.is_empty is False and said.is_subset(wanted)
+        else DIFFERENT
+    )
 
 
 def tuples(wanted: Sequence[Any], said: Sequence[Any]) -> str:

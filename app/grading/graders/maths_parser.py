@@ -217,9 +217,19 @@ class _Reader:
 
     def _joined(self) -> Node:
         node = self._factor()
+        # "5/9(F-32)" and "1/2(a+b)h": a fraction of numbers stays one before a bracket.
+        if self._numbers_before() and self._peek() == ("op", "("):
+            return node
         while self._begins_factor():
             node = ("*", node, self._factor())
         return node
+
+    def _numbers_before(self) -> bool:
+        """Whether what was just read is a fraction of two numbers, 5/9."""
+        if self._at < 3:
+            return False
+        top, stroke, bottom = self._tokens[self._at - 3 : self._at]
+        return top[0].strip() == bottom[0].strip() == "num" and stroke == ("op", "/")
 
     def _begins_factor(self) -> bool:
         kind, value = self._peek()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,11 +13,12 @@ from app.grading.graders.computed import (
     Span,
     all_points,
     doubt,
+    gives_up,
     graded,
     no_points,
 )
 from app.grading.graders.quantity import Quantity, decimal_comma, quantities
-from app.grading.graders.stated import COMMA, RESULT, TOO_LARGE, Unclear, read_result
+from app.grading.graders.stated import COMMA, RESULT, SEVERAL, TOO_LARGE, Unclear, names_unit, read_result
 from app.grading.graders.units import Unit, convert, read_unit, ready, registry, scale
 from app.grading.model import GradeOptions
 from app.grading.normalise import Mapped, normalise
@@ -66,9 +68,11 @@ class NumberGrader:
 
     Right: every criterion in full. Wrong number: 0, but the teacher decides when several criteria beside a unit's
     own might reward work that is shown. Missing unit with the right number: the criterion that names the unit
-    (单位, unit) is lost, the others are given; without such a criterion the teacher decides. A unit of another
-    dimension: 0, and the teacher decides when only a unit's criterion would be lost. A unit where the reference
-    has none, an unknown unit, a range, an alternative, an unevaluated expression: the teacher decides.
+    (单位, unit) is lost, the others are given; without such a criterion the answer is right where the question itself
+    names the unit ("多少℃", "in metres"), and else the teacher decides. The right number with a unit of another
+    dimension, a unit where the reference has none, an unknown unit, a range, an alternative, an unevaluated
+    expression: the teacher decides. Of several numbers without a word that says which is the result, the only one
+    that measures what is asked for is it, when all have units. "I don't know" is 0.
     """
 
     name = "number"
@@ -77,6 +81,8 @@ class NumberGrader:
         """The mark for the result of an answer; see the class for the rules."""
         if not question.references:
             return doubt(question, self.name, Text(NO_REFERENCE))
+        if gives_up(question, answer):
+            return no_points(question, answer, normalise(answer.text).whole(), self.name)
         # The first build of pint's registry takes half a second: not on the event loop.
         if not ready():
             await asyncio.to_thread(registry)
@@ -85,7 +91,7 @@ class NumberGrader:
             return doubt(question, self.name, Text(BAD_REFERENCE))
         mapped = normalise(answer.text, fold_case=False)
         try:
-            result = read_result(mapped.text)
+            result = _result(mapped, question, answer, [reference for reference in references if reference])
             marks = [
                 self._compare(question, answer, mapped, result, reference)
                 for reference in references
@@ -120,8 +126,7 @@ class NumberGrader:
         target = reference.units[0]
         values = {unit: value for unit in result.units if (value := convert(plain, unit, target)) is not None}
         if not values:
-            same_number = _agrees(question, plain, result, wanted, reference.quantity) is not False
-            if same_number and any(_UNIT_CRITERION.search(c.text) for c in question.criteria):
+            if _agrees(question, plain, result, wanted, reference.quantity) is not False:
                 return doubt(question, self.name, Text(WRONG_UNIT))
             if _elsewhere(mapped, result, reference.quantity):
                 return doubt(question, self.name, Text(ELSEWHERE))
@@ -182,6 +187,8 @@ class NumberGrader:
         self, question: Question, answer: Answer, span: Span, reference: _Reference
     ) -> QuestionMark:
         named = [bool(_UNIT_CRITERION.search(criterion.text)) for criterion in question.criteria]
+        if not any(named) and names_unit(question.prompt, reference.units):
+            return all_points(question, answer, span, self.name)
         if not any(named) or all(named):
             return doubt(question, self.name, Text(NO_UNIT, {"unit": reference.unit_name}))
         pairs: list[tuple[Criterion, bool]] = list(zip(question.criteria, named, strict=True))
@@ -213,6 +220,41 @@ class NumberGrader:
         wanted = float(reference.quantity.value)
         agrees = _agrees(question, float(result.value), result, wanted, reference.quantity)
         return self._verdict(question, answer, mapped, result, reference, agrees)
+
+
+def _result(mapped: Mapped, question: Question, answer: Answer, references: Sequence[_Reference]) -> Quantity:
+    """The stated result; of several numbers that all have units, the only one of the references' dimension.
+
+    Raises Unclear when the result cannot be told: a value that the question gives is none.
+    """
+    try:
+        return read_result(mapped.text)
+    except Unclear as unclear:
+        if unclear.reason.message == SEVERAL and (result := _before_table(mapped, answer.text)):
+            return result
+        wanted = {reference.units[0] for reference in references if reference.units}
+        found = quantities(mapped.text) or []
+        if unclear.reason.message != SEVERAL or len(wanted) != 1 or not all(q.units for q in found):
+            raise
+        target = next(iter(wanted))
+        fitting = [q for q in found if any(convert(1.0, unit, target) is not None for unit in q.units)]
+        # The same quantity twice, in the text and in its table, is one result.
+        if not fitting or any(not _same_value(fitting[0], other) for other in fitting):
+            raise
+        given = quantities(normalise(question.prompt, fold_case=False).text) or []
+        if any(_same_value(fitting[0], other) for other in given):
+            raise
+        return fitting[-1]
+
+
+def _before_table(mapped: Mapped, original: str) -> Quantity | None:
+    """The one result that stands before a table ("48 ℃, see below"); None without a table or a result."""
+    rows = re.search(r"^(?:[^\t\n]*\t|[ ]*\|)", original, re.MULTILINE)
+    length = sum(start < rows.start() for start in mapped.starts) if rows else 0
+    try:
+        return read_result(mapped.text[:length].rstrip()) if length else None
+    except Unclear:
+        return None
 
 
 def _agrees(

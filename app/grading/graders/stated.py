@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
 from app.grading.graders.quantity import Quantity, chinese_quantity, comma_doubt, quantities
-from app.grading.graders.units import convert
+from app.grading.graders.units import Unit, convert, read_unit
+from app.grading.normalise import normalise
 from app.i18n import N_, Text
 
 NO_NUMBER = N_("No number was found in this answer")
@@ -83,6 +85,33 @@ def read_result(text: str) -> Quantity:
         raise Unclear(Text(SEVERAL))
     _check_surroundings(text, result, end)
     return result
+
+
+_ASKS_UNIT = re.compile(
+    r"(?:写|注|标|带|给)[出明上]?[^。，,;；]{0,6}单位"
+    r"|(?:give|state|write|include|show|name|add)\b[^.?!]{0,25}\bunits?\b|with (?:its |the |their )?units?\b",
+    re.IGNORECASE,
+)
+_BEFORE_UNIT = re.compile(
+    r"多少(?:个)?\s?|几\s?|单位\s?(?:是|为|用|:)?\s?|how many\s|_{2,}\s?|\(\s?(?:in\s|单位:?\s?)"
+    r"|(?:answer|expressed?|given|measured|calculated?)\s+in\s|\bin\s(?=[^.?!,]{1,20}[.?!)]*$)",
+    re.IGNORECASE,
+)
+
+
+def names_unit(prompt: str, units: Sequence[Unit]) -> bool:
+    """Whether a question already says in which of these units it wants the number ("多少℃", "How many metres"),
+
+    so that a bare number is a whole answer. Not when it asks for the unit to be written.
+    """
+    text = normalise(prompt, fold_case=False).text
+    if _ASKS_UNIT.search(text):
+        return False
+    for match in _BEFORE_UNIT.finditer(text):
+        found, _ = read_unit(text, match.end())
+        if any(one in units for one in found):
+            return True
+    return False
 
 
 def _without_signs(segment: str) -> str:

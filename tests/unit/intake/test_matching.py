@@ -207,3 +207,33 @@ def test_two_exact_numbers_never_match(before: str, after: str) -> None:
 def test_claims_never_raise(file_name: str, text: str) -> None:
     file_claims(file_name)
     page_claims(text)
+
+
+WESTERN = (
+    RosterEntry("8A06", "Priya Nair"),
+    RosterEntry("8A07", "Callum Reid"),
+    RosterEntry("8A10", "Grace Chen"),
+    RosterEntry("8A11", "Jimmy Page"),
+)
+
+
+@pytest.mark.parametrize(
+    ("file_name", "text", "number"),
+    [
+        ("8A10_Grace Chen.docx", "Q1. B", "8A10"),
+        ("8A10 Grace Chen.pdf", "Name: Grace Chen", "8A10"),
+        ("8A10-grace-chen v2.pdf", "", "8A10"),
+        ("IMG_2214.txt", "priya nair 8a06 science\n\nQ1 newton", "8A06"),
+        ("science test (1).md", "# Science test\n\n**Name:** Callum Reid\n**ID:** 8A07\n", "8A07"),
+        ("scan.pdf", "Jimmy Page\n1. B", "8A11"),
+    ],
+)
+def test_codes_and_markup_are_no_part_of_a_name(file_name: str, text: str, number: str) -> None:
+    match = match_paper(file_name, text, WESTERN)
+    assert match.state == "matched" and match.entry is not None
+    assert match.entry.number == number
+
+
+def test_a_number_that_is_another_students_stays_a_contradiction() -> None:
+    assert match_paper("8A10_Priya Nair.docx", "", WESTERN).state == "doubtful"
+    assert match_paper("8A10_Grace Chan.docx", "", WESTERN).state == "doubtful"

@@ -270,3 +270,83 @@ async def test_hostile_text(text: str) -> None:
         made = await mark(asked, text)
         if made.reason is not None:
             made.reason.render("en")
+
+
+STEAM = "标准大气压下，水的沸点是____℃，冰的熔点是____℃。物质由气态变为液态叫做____，这个过程要____热量。"
+WATER = ("100", "0", "液化", "放出 | 放")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "100℃；0℃；液化；放出",
+        "水的沸点是100℃，冰的熔点是0℃，气态变液态叫液化，这个过程要放出热量",
+        "100，0，液化，要放热量",
+        "100 0 液化 放出",
+    ],
+)
+async def test_words_of_the_question_around_a_gap(text: str) -> None:
+    asked = Question("1", Kind.BLANK, STEAM, 4.0, WATER, (Criterion("right", 4.0),))
+    assert (await mark(asked, text)).points == 4.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "100℃；0℃；不是液化；放出",
+        "100 K；0℃；液化；放出",
+        "100℃；0℃；液化；先放出后吸收",
+        "100℃；0℃；汽化液化；放出",
+    ],
+)
+async def test_words_beyond_the_question_around_a_gap(text: str) -> None:
+    asked = Question("1", Kind.BLANK, STEAM, 4.0, WATER, (Criterion("right", 4.0),))
+    assert (await mark(asked, text)).state is MarkState.NEEDS_TEACHER
+
+
+@pytest.mark.parametrize(("text", "points"), [("10N", 1.0), ("about 10 N", 1.0), ("100N", 0.0), ("1", 0.0)])
+async def test_a_unit_behind_a_gap(text: str, points: float) -> None:
+    asked = Question(
+        "1", Kind.BLANK, "1 kg weighs about ____ N.", 1.0, ("10 | 9.8",), (Criterion("right", 1.0),)
+    )
+    assert (await mark(asked, text)).points == points
+
+
+async def test_a_number_with_a_unit_that_nobody_named() -> None:
+    assert (await mark(question("10"), "10N")).state is MarkState.NEEDS_TEACHER
+
+
+@pytest.mark.parametrize(
+    ("reference", "text", "slip"),
+    [
+        ("凝华", "凝固", False),
+        ("变大", "变小", False),
+        ("升华", "凝华", False),
+        ("吸热", "放热", False),
+        ("液化", "夜化", True),
+        ("熔化", "溶化", True),
+        ("未知", "末知", True),
+        ("诸葛亮", "诸葛高", True),
+    ],
+)
+async def test_another_chinese_character(reference: str, text: str, slip: bool) -> None:
+    made = await mark(question(reference), text)
+    assert (made.state is MarkState.NEEDS_TEACHER) is slip, made
+
+
+async def test_exchanged_gaps_where_the_question_tells_them_apart() -> None:
+    prompt = "Plants take in ____ from the air and ____ from the soil."
+    asked = Question("1", Kind.BLANK, prompt, 2.0, ("gas", "water"), (Criterion("right", 2.0),))
+    assert (await mark(asked, "water; gas")).points == 0.0
+    both = Question("1", Kind.BLANK, "Plants need ____ and ____.", 2.0, ("gas", "water"), asked.criteria)
+    assert (await mark(both, "water; gas")).state is MarkState.NEEDS_TEACHER
+
+
+@pytest.mark.parametrize("text", ["直线；虚像", "不会", "idk"])
+async def test_fewer_parts_that_are_near_nothing(text: str) -> None:
+    assert (await mark(question(*WATER, points=4.0), text)).points == 0.0
+
+
+@pytest.mark.parametrize("text", ["100；液化", "100", "气化；放出", "直线；虚像；反射；折射；吸收"])
+async def test_other_counts_of_parts_that_may_be_right(text: str) -> None:
+    assert (await mark(question(*WATER, points=4.0), text)).state is MarkState.NEEDS_TEACHER

@@ -80,6 +80,11 @@ SAYS_B = [
     "B选项",
     "A是能量，D是功率，故选B",
     "Joule measures energy, so the answer is B",
+    "A newton is the unit, so B",
+    "C（划掉） B",
+    "C (crossed out) B",
+    "~~C~~ B",
+    "B~~C~~",
 ]
 
 
@@ -95,8 +100,6 @@ UNCLEAR = [
     "",
     "   ",
     "?",
-    "I don't know",
-    "不知道",
     "B不是C",
     "A→B",
     "A->B",
@@ -119,7 +122,6 @@ UNCLEAR = [
     "C, because A and B are wrong",
     "I think a cat sat there",
     "选B 选C",
-    "B~~C~~",
     "因为A所以B",
     "3",
     "😀",
@@ -251,3 +253,51 @@ async def test_a_very_long_answer_ends_soon() -> None:
         " " * 50000 + "B",
     ):
         await mark(question("B", prompt=PROMPT), text)
+
+
+OPTIONS = "哪个过程放热？\nA. 冰雪消融\nB. 湿衣服晾干\nC. 草叶上出现露珠\nD. 樟脑丸变小"
+
+
+@pytest.mark.parametrize("text", ["B（露珠是放热的）", "B，因为草叶上有露珠", "A。樟脑丸会升华"])
+async def test_a_letter_beside_words_of_another_option(text: str) -> None:
+    for letter in "ABC":
+        made = await mark(question(letter, prompt=OPTIONS), text)
+        assert made.state is MarkState.NEEDS_TEACHER
+
+
+@pytest.mark.parametrize("text", ["C（露珠是放热的）", "C，因为水蒸气液化", "C，露珠放热，樟脑丸吸热"])
+async def test_a_letter_beside_words_of_its_own_option(text: str) -> None:
+    assert (await mark(question("C", prompt=OPTIONS), text)).points == 4.0
+
+
+ENERGY = "Which are renewable?\nA. coal\nB. wind\nC. natural gas\nD. tides\nE. sunlight"
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("wind, tides and sunlight", 4.0),
+        ("Sunlight; wind; tides", 4.0),
+        ("wind and coal", 0.0),
+        ("wind\ntides", 0.0),
+    ],
+)
+async def test_the_words_of_several_options(text: str, points: float) -> None:
+    assert (await mark(question("BDE", prompt=ENERGY), text)).points == points
+
+
+@pytest.mark.parametrize(
+    "text", ["wind, tides and light", "wind or tides and sunlight", "not wind, tides", "energy"]
+)
+async def test_words_that_are_not_only_options(text: str) -> None:
+    assert (await mark(question("BDE", prompt=ENERGY), text)).state is MarkState.NEEDS_TEACHER
+
+
+@pytest.mark.parametrize("text", ["不会", "我不知道。", "idk", "I don't know", "no idea!", "不会做"])
+async def test_nothing_known_is_nothing(text: str) -> None:
+    assert (await mark(question("B", prompt=PROMPT), text)).points == 0.0
+
+
+@pytest.mark.parametrize("text", ["不会错的是B或C", "I don't know, maybe B or C", "idk A B"])
+async def test_more_than_nothing_known(text: str) -> None:
+    assert (await mark(question("B", prompt=PROMPT), text)).state is MarkState.NEEDS_TEACHER
