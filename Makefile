@@ -8,10 +8,10 @@ BIN := .venv/bin
 LOCK := locks/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets browser run test lint lock up
+.PHONY: help setup assets browser run test lint bench bench-grading bench-web lock up
 
 help: ## list the verbs
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.stamp ## make .venv from the lock (again only when the lock changed)
 
@@ -45,6 +45,14 @@ lint: setup ## ruff, mypy, templates
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/check_templates.py
+
+bench: bench-grading bench-web ## all measurements; tables, and JSON in benchmarks/out
+
+bench-grading: setup ## a run of 30 papers against a slow model; the local graders
+	$(BIN)/python -m benchmarks.grading
+
+bench-web: setup assets ## the results page, start time, memory
+	$(BIN)/python -m benchmarks.web
 
 lock: ## make the locks again from pyproject.toml (needs uv)
 	$(UV) pip compile pyproject.toml locks/build.in --extra embedded --extra dev --universal --python-version 3.11 \
