@@ -113,6 +113,18 @@ async def order(session: AsyncSession, run_id: int, paper_id: int) -> Order | No
     return Order(run, assignment, paper, labels.all()) if assignment is not None else None
 
 
+async def ungraded(session: AsyncSession, run_id: int, paper_id: int) -> set[str]:
+    """The labels of a paper's questions that have no mark of this run yet."""
+    labels = await session.scalars(
+        select(Question.label)
+        .join(RunQuestion, RunQuestion.question_id == Question.id)
+        .where(
+            RunQuestion.run_id == run_id, RunQuestion.paper_id == paper_id, RunQuestion.graded_at.is_(None)
+        )
+    )
+    return set(labels.all())
+
+
 @dataclass(frozen=True, slots=True)
 class LetGo:
     """What came of giving a paper back: whether that ended the run, and whether the run runs on."""

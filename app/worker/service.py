@@ -24,6 +24,7 @@ from app.grading.graders import Graders, make_graders
 from app.grading.graph import build_graph
 from app.grading.model import ChatModel, Stopped
 from app.grading.pool import ProcessPool
+from app.grading.state import PaperResult
 from app.i18n import N_, ProblemError, Text
 from app.intake.process import close_readers
 from app.jobs import GRADE, READ, Again, Consumer, Handler, Taken, forget_finished
@@ -45,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 # Jobs end at their next gate; a model call under way is waited for this long, then its job goes back as it is.
 STOP_SECONDS = 6.0
-MEND_SECONDS = 60.0
+MEND_SECONDS = 20.0
 BUSY_SECONDS = 1.0
 MOST_TRIES = 4
 RUNS_KEPT = 16
@@ -204,16 +205,28 @@ class Worker:
             # No usable model: every paper would fail alike, so the run waits for somebody to mend the settings.
             await self._pause(plan, problem.text)
             raise Stopped from problem
+        sink = StoringSink(self._database, self._recorder, plan, gate.paper_id, self._patiently, turn.give)
         engine = Engine(
             read=lambda: self._read(order.paper),
             scheme=plan.scheme,
             graders=graders,
-            sink=StoringSink(self._database, self._recorder, plan, gate.paper_id, self._patiently, turn.give),
+            sink=sink,
             gate=gate,
             options=replace(plan.options, scope=frozenset(order.labels)),
             limit=self._model_limit if plan.options.use_model else self._local_limit,
         )
-        await grade_paper(self._graph, engine, thread_of(gate.run_id, gate.paper_id))
+        result = await grade_paper(self._graph, engine, thread_of(gate.run_id, gate.paper_id))
+        await self._make_sure(gate, sink, result)
+
+    async def _make_sure(self, gate: PaperGate, sink: StoringSink, result: PaperResult) -> None:
+        """Tell marks again that the database has lost: it may have crashed before a commit reached its disk."""
+        async with self._database.begin() as db:
+            missing = await claims.ungraded(db, gate.run_id, gate.paper_id)
+        answers = {answer.label: answer for answer in result.located.answers}
+        for mark in result.marks:
+            if mark.label in missing:
+                log.warning("mark told again", run=gate.run_id, paper=gate.paper_id)
+                await sink.marked(answers[mark.label], mark)
 
     async def _graders(self, plan: Plan, gate: PaperGate) -> Graders:
         """The graders of a run, kept while its scheme is the same; the model's answers are kept by paper."""

@@ -15,6 +15,7 @@ from app import jobs
 from app.assignments.models import Assignment
 from app.db import Database
 from app.events.bus import Bus
+from app.grading.model import Stopped
 from app.i18n import Text
 from app.marks import claims, runs
 from app.marks.models import Mark, MarkState, Run, RunPaper, RunPaperState, RunState
