@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -74,22 +76,24 @@ def test_every_setting_is_told() -> None:
     assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in told] == []
 
 
+def verbs() -> dict[str, Any]:
+    """The commands of `zhupi` by their names."""
+    return dict(getattr(typer.main.get_command(cli), "commands", {}))
+
+
 def test_every_verb_of_the_command_line_is_told() -> None:
-    command = typer.main.get_command(cli)
-    verbs = getattr(command, "commands", {})
-    assert len(verbs) > 5
+    assert len(verbs()) > 5
     told = text(DOCS / "admin-guide.md")
-    assert [verb for verb in verbs if not re.search(rf"`zhupi {re.escape(verb)}\b", told)] == []
+    assert [verb for verb in verbs() if not re.search(rf"`zhupi {re.escape(verb)}\b", told)] == []
 
 
 def test_every_verb_that_is_told_exists() -> None:
-    verbs = set(getattr(typer.main.get_command(cli), "commands", {}))
     told = {
         (name, verb)
         for name, page in zip(NAMES, PAGES, strict=True)
         for verb in re.findall(r"`(?:\.venv/bin/)?zhupi ([a-z][a-z-]+)", text(page))
     }
-    assert sorted((name, verb) for name, verb in told if verb not in verbs) == []
+    assert sorted((name, verb) for name, verb in told if verb not in verbs()) == []
 
 
 def makefile_verbs() -> set[str]:
@@ -97,10 +101,10 @@ def makefile_verbs() -> set[str]:
 
 
 def test_every_verb_of_the_makefile_is_told() -> None:
-    verbs = makefile_verbs()
-    assert {"run", "test"} <= verbs
+    found = makefile_verbs()
+    assert {"run", "test"} <= found
     told = text(ROOT / "README.md") + text(DOCS / "admin-guide.md")
-    assert sorted(verb for verb in verbs if not re.search(rf"\bmake {verb}\b", told)) == []
+    assert sorted(verb for verb in found if not re.search(rf"\bmake {verb}\b", told)) == []
 
 
 def test_the_keys_of_the_review_page_are_told_in_both_guides() -> None:
@@ -192,3 +196,16 @@ def test_the_guides_have_the_same_parts() -> None:
     assert levels[0] == levels[1]
     rows = [len(re.findall(r"^\|", guide, re.MULTILINE)) for guide in (english, chinese)]
     assert rows[0] == rows[1]
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every whole `zhupi` command of the pages, with the page's name: spans of code and indented lines."""
+    whole = re.compile(r"(?:^ {4}|`)(?:\.venv/bin/)?zhupi ([a-z][^`\n#]*)", re.MULTILINE)
+    return [(name, found.strip()) for name in NAMES for found in whole.findall(text(ROOT / name))]
+
+
+@pytest.mark.parametrize(("name", "words"), sorted(set(commands())))
+def test_a_command_that_is_told_is_one(name: str, words: str) -> None:
+    verb, *arguments = shlex.split(words)
+    if arguments or verb in ("serve", "worker", "migrate", "settings"):  # a bare other verb only names it
+        verbs()[verb].make_context(verb, arguments)
