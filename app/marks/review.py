@@ -17,7 +17,6 @@ from app.document import PAGE_BREAK
 from app.i18n import N_, Text
 from app.marks import decide, store
 from app.marks.models import Mark, MarkChange, MarkState
-from app.marks.order import natural
 from app.marks.segments import Segment, Span, place, segments
 from app.papers.models import Paper, PaperAnswer
 
@@ -25,7 +24,7 @@ BUTTONS = {0.5: 7, 1.0: 11}  # how many buttons a row has at most, by their step
 UNGRADED = "ungraded"  # the state of a question without a mark
 
 _WHAT = {
-    "points": N_("Points"),
+    "points": N_("Points given"),
     "state": N_("State"),
     "feedback": N_("Feedback"),
     "criterion points": N_("Criterion {number}, points"),
@@ -144,25 +143,6 @@ class Total:
     proposed: int
     decided: int
     tone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """Another paper of the assignment."""
-
-    id: int
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The papers before and after this one, and its place among all; `waiting` others need the teacher."""
-
-    previous: Neighbour | None
-    next: Neighbour | None
-    place: int
-    all: int
-    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +315,7 @@ def total(views: Sequence[QuestionView]) -> Total:
     open_ = sum(view.value is None for view in views)
     needs, decided = states.count(MarkState.NEEDS_TEACHER), states.count(MarkState.DECIDED)
     return Total(
-        points=f"{figure(round(points, 6))}{'+' if open_ else ''}",
+        points="–" if open_ == len(views) else f"{figure(round(points, 6))}{'+' if open_ else ''}",
         most=figure(most),
         percent="" if open_ or not most else f"{points / most * 100:.0f}%",
         open=open_,
@@ -344,33 +324,6 @@ def total(views: Sequence[QuestionView]) -> Total:
         decided=decided,
         tone="ask" if open_ else ("red" if decided == len(views) else "pencil"),
     )
-
-
-async def neighbours(session: AsyncSession, paper: Paper, only_needing: bool) -> Neighbours:
-    """The papers around this one by student; `only_needing` passes over those that need no teacher."""
-    rows = sorted(
-        await store.queue(session, paper.assignment_id),
-        key=lambda row: (row.number is None, natural(row.number or row.file_name), row.id),
-    )
-    ids = [row.id for row in rows]
-    here = ids.index(paper.id)
-    wanted = [not only_needing or row.needs > 0 for row in rows]
-    before = next((rows[i] for i in range(here - 1, -1, -1) if wanted[i]), None)
-    after = next((rows[i] for i in range(here + 1, len(rows)) if wanted[i]), None)
-    if only_needing and after is None:
-        # Those further up that were passed over come last, so that the way through ends with none left.
-        after = next((rows[i] for i in range(here) if wanted[i]), None)
-    return Neighbours(
-        previous=_neighbour(before),
-        next=_neighbour(after),
-        place=here + 1,
-        all=len(rows),
-        waiting=sum(row.needs > 0 for row in rows if row.id != paper.id),
-    )
-
-
-def _neighbour(row: Any) -> Neighbour | None:
-    return None if row is None else Neighbour(row.id, row.name or row.file_name)
 
 
 def pages(paper: Paper) -> tuple[PageView, ...]:

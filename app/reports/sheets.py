@@ -131,7 +131,7 @@ def _questions_rows(results: Results) -> Iterable[Row]:
 def _lost_head() -> list[str]:
     return [
         gettext("Question"),
-        gettext("Number"),
+        gettext("Criterion number"),
         gettext("Criterion"),
         gettext("Maximum"),
         gettext("Lost in all"),
@@ -179,7 +179,7 @@ def _details_head() -> list[str]:
         gettext("File"),
         gettext("Question"),
         gettext("Answer"),
-        gettext("Points"),
+        gettext("Points given"),
         gettext("Maximum"),
         gettext("State"),
         gettext("Comments"),

@@ -12,6 +12,7 @@ from app.assignments.models import Assignment
 from app.classes.models import Class, Student
 from app.keys import DATABASE
 from app.marks import review
+from app.marks.neighbours import neighbours
 from app.papers.models import Paper
 from app.web.access import assignment_by_id, the_paper
 from app.web.middleware.sign_in import user_of
@@ -52,7 +53,7 @@ async def page_context(
         "title": student.name if student else paper.file_name,
         "pages": review.pages(paper),
         "unmatched": len(paper.unmatched),
-        "near": await review.neighbours(db, paper, order == NEEDS),
+        "near": await neighbours(db, paper, order == NEEDS),
         "order": order,
         "klass": klass,
         "tab": "results",

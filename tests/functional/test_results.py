@@ -207,6 +207,28 @@ async def test_every_change_is_seen(alice: Client, database: Database, world: Wo
     assert 'lang="zh-CN"' in await text_of(alice, at(graded))
 
 
+async def test_in_chinese(alice: Client, database: Database, world: World, graded: Graded) -> None:
+    await decide_second(database, graded)
+    async with database.begin() as db:
+        await factories.student(db, world.klass, "Cat", "3")
+        await factories.paper(db, graded.assignment, None)
+    await alice.post("/language", data={"language": "zh"})
+    page = await text_of(alice, at(graded))
+    for words in (
+        "分数分布",
+        "区分度",
+        "失分点",
+        "没有答卷",
+        "1 份答卷还有题目没有分数",
+        "第1题",
+        "A 等线（%）",
+    ):
+        assert words in page
+    page = await text_of(alice, f"/papers/{graded.paper.id}")
+    for words in ("需要您", "把握 80%", "采纳全部 1 条建议", "给学生的评语"):
+        assert words in page
+
+
 async def test_nothing_yet(alice: Client, database: Database, world: World) -> None:
     async with database.begin() as db:
         empty = await factories.assignment(db, world.klass, SCHEME)

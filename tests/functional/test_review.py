@@ -194,7 +194,7 @@ async def test_a_colleague_was_faster(alice: Client, bob: Client, database: Data
     page = await (await alice.get(at(graded))).text()
     was = field(page, graded.first, "was")
     await post(bob, decide_at(graded), do="points:1:2", version=1, comment_0="Bob's words")
-    form = {"do": "save", "version": 1, "was": was, "points_0": "3", "points_1": "0"}
+    form: dict[str, Any] = {"do": "save", "version": 1, "was": was, "points_0": "3", "points_1": "0"}
     said = await post(
         alice, decide_at(graded), 409, **form, comment_0="", comment_1="Alice's words", feedback=""
     )
@@ -214,7 +214,13 @@ async def test_a_colleague_was_faster(alice: Client, bob: Client, database: Data
 
 async def test_fields_left_alone_say_nothing(alice: Client, database: Database, graded: Graded) -> None:
     was = field(await (await alice.get(at(graded))).text(), graded.first, "was")
-    form = {"points_0": "3", "points_1": "0", "comment_0": "", "comment_1": "", "feedback": ""}
+    form: dict[str, Any] = {
+        "points_0": "3",
+        "points_1": "0",
+        "comment_0": "",
+        "comment_1": "",
+        "feedback": "",
+    }
     await post(alice, decide_at(graded), do="save", version=1, was=was, **form)
     assert await changes(database) == []
     mark = await mark_of(database, graded.paper, graded.first)
