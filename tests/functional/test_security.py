@@ -550,7 +550,12 @@ async def test_strange_ids_are_no_ids(sign_in: SignIn, app: web.Application, wor
             if len(filled(path, value)) > 8000:
                 continue  # longer than aiohttp takes: it answers 400 by itself
             response = await alice.request(method, filled(path, value), allow_redirects=False)
-            assert response.status in (303, 400, 403, 404, 405, 422), (method, path, value[:30], response.status)
+            assert response.status in (303, 400, 403, 404, 405, 422), (
+                method,
+                path,
+                value[:30],
+                response.status,
+            )
 
 
 LONG = "很" * 10_000
