@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 from app.document import PAGE_BREAK, Document
 from app.grading.chain import best_chain
 from app.grading.labels import ANSWER_WORD, narrow
-from app.grading.places import Place, Slots, candidates, find_places, paper_furniture
+from app.grading.places import CHOICE, Place, Slots, candidates, find_places, paper_furniture
 from app.grading.repeated_prompt import prompt_end
 from app.grading.state import Answer, Located
-from app.scheme.types import Question, Scheme
+from app.scheme.types import Kind, Question, Scheme
 
 Span = tuple[int, int]
 
@@ -101,7 +101,7 @@ def _choose(text: str, scheme: Scheme, slots: Slots, places: list[Place]) -> lis
             chosen, firm = _without_dashes(text, with_bare), places
     cuts = [cut for place, slot in chosen for cut in _cuts_of(place, slot, slots)]
     cuts += _continuations(firm, slots, cuts, text)
-    cuts += _out_of_order(firm, slots, cuts, chosen)
+    cuts += _out_of_order(text, scheme, firm, slots, cuts, chosen)
     return sorted(cuts, key=lambda cut: cut.start)
 
 
@@ -207,11 +207,17 @@ def _continuations(places: list[Place], slots: Slots, cuts: list[Cut], text: str
 
 
 def _out_of_order(
-    places: list[Place], slots: Slots, cuts: list[Cut], chosen: list[tuple[Place, int]]
+    text: str,
+    scheme: Scheme,
+    places: list[Place],
+    slots: Slots,
+    cuts: list[Cut],
+    chosen: list[tuple[Place, int]],
 ) -> list[Cut]:
     """Labels that break the order but are the only ones for their question and written like the others."""
     have = {cut.question for cut in cuts}
     styles = {place.style for place, _ in chosen}
+    before = _answered_last(text, scheme, slots, places, chosen)
     lonely: dict[int, list[Place]] = {}
     for place in places:
         question = slots.only_question(place)
@@ -220,8 +226,33 @@ def _out_of_order(
     return [
         Cut(group[0].start, group[0].end, question)
         for question, group in lonely.items()
-        if len(group) == 1 and group[0].style in styles and group[0].in_list is False
+        if len(group) == 1
+        and group[0].style in styles
+        and (group[0].in_list is False or group[0].start in before)
     ]
+
+
+def _answered_last(
+    text: str, scheme: Scheme, slots: Slots, places: list[Place], chosen: list[tuple[Place, int]]
+) -> set[int]:
+    """Where the labels of the first questions stand when a paper answers them after the later ones (4, 5, 6, 1, 2, 3).
+
+    They look like a list inside the last answer: all of them must be there, in order and as far left as the others,
+    after the last label, and option letters where those are asked for.
+    """
+    if not chosen:
+        return set()
+    last = max(chosen, key=lambda one: one[0].start)[0]
+    first = min(slot for _, slot in chosen)
+    tail = [p for p in places if p.start > last.start and p.at_line_start and p.style == last.style]
+    if first == 0 or [place.slots for place in tail] != [(slot,) for slot in range(first)]:
+        return set()
+    for place in tail:
+        question = slots.only_question(place)
+        choice = question is not None and scheme.questions[question].kind is Kind.CHOICE
+        if place.indent > last.indent or (choice and not CHOICE.match(text, place.end)):
+            return set()
+    return {place.start for place in tail}
 
 
 def _is_all_answer(text: str, cuts: list[Cut], holes: Sequence[Span]) -> bool:

@@ -33,7 +33,7 @@ MOST_PLACES = 20_000
 # Labels such as "1.C" from which "3.100" is believed to be one.
 FEWEST_TIGHT = 2
 
-_CHOICE = re.compile(r"\s*[A-Ha-h]{1,6}(?![A-Za-z])")
+CHOICE = re.compile(r"\s*[A-Ha-h]{1,6}(?![A-Za-z])")
 _PAGE_NUMBER = re.compile(
     r"\s{0,4}(?:-+\s{0,4}\d{1,3}\s{0,4}-+|page\s{0,4}\d{1,3}(?:\s{0,4}(?:of|/)\s{0,4}\d{1,3})?"
     r"|第\s{0,4}\d{1,3}\s{0,4}页(?:\s{0,4}[,，、/]?\s{0,4}共\s{0,4}\d{1,3}\s{0,4}页)?)\s{0,4}",
@@ -340,7 +340,7 @@ def _what_follows(text: str, scheme: Scheme, question: int | None, place: Place)
         return 0.0
     asked = scheme.questions[question]
     bonus = 0.0
-    if asked.kind is Kind.CHOICE and _CHOICE.match(text, place.end):
+    if asked.kind is Kind.CHOICE and CHOICE.match(text, place.end):
         bonus += CHOICE_FOLLOWS
     prompt = asked.prompt
     if may_begin(text, place.end, prompt) and prompt_end(text, place.end, len(text), prompt) is not None:

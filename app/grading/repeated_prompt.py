@@ -38,8 +38,17 @@ def prompt_end(text: str, start: int, end: int, prompt: str) -> int | None:
     """Where a prompt repeated at `start` ends (after its punctuation and points); None when it is not there.
 
     Both texts are compared by letters and digits only. A long prompt may differ a little (reading errors);
-    it then must end with its line.
+    it then must end with its line. Of a prompt with several lines (options), the first may stand alone.
     """
+    whole = _end(text, start, end, prompt)
+    first = prompt.strip().partition("\n")[0]
+    if whole is None and len(first) >= FUZZY_LENGTH and first != prompt.strip():
+        return _end(text, start, end, first)
+    return whole
+
+
+def _end(text: str, start: int, end: int, prompt: str) -> int | None:
+    """The same for these words and no others."""
     wanted, _ = _letters(prompt, 0, len(prompt))
     if len(wanted) < SHORTEST:
         return None

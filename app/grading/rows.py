@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 # 1-5 BCADA, 1~5: B C A D A, 第1-5题 BCADA. A separator must follow the range: "1-5" alone or "1-5x" is none.
 _RANGE = re.compile(
@@ -21,6 +22,9 @@ _LETTER = re.compile(r"[A-Ha-hTFtf√×✓✗对错]")
 _ENTRY = r"\d{1,3}\s?(?:[.](?!\d)|[、):])\s?(?:[^\s\d,;，；、.]{1,20}|-?\d+(?:\.\d+)?(?=[\s,;，；]))?"
 _ROW = re.compile(rf"\s*(?:{_ENTRY}[\s,;，；]+)+{_ENTRY}[\s,;，；.。]*$")
 _TIGHT = re.compile(r"\s*(?:\d{1,3}\s?[.、):]\s?[A-Ha-h]{1,6}\s?[,;，；]?\s?){2,}$")
+# (1) B (2) C (3) A、C
+_BRACKETS = re.compile(r"\s*(?:\(\s?\d{1,2}\s?\)\s?[^()\s][^()]{0,20}){2,}$")
+_BRACKETED = re.compile(r"\(\s?(\d{1,2})\s?\)")
 _NUMBER = re.compile(r"(?<![\d.])(\d{1,3})\s?(?:[.](?!\d)|[、):])")
 
 
@@ -70,6 +74,10 @@ def row_numbers(text: str, start: int, end: int) -> list[int]:
     if end - start > 400:
         return []
     line = text[start:end]
+    if _BRACKETS.match(line):
+        marks = list(_BRACKETED.finditer(line))
+        rising = all(int(b[1]) == int(a[1]) + 1 for a, b in pairwise(marks))
+        return [start + mark.start() for mark in marks] if rising else []
     if not (_ROW.match(line) or _TIGHT.match(line)):
         return []
     places = [start + match.start() for match in _NUMBER.finditer(line)]

@@ -30,8 +30,12 @@ _COMMANDS = re.compile(
             rf"\b(?:give|award|assign|grant|deserves?)\b[^.!?\n]{{0,40}}\b{_FULL}",
             r"\b(?:mark|grade|score)\s+(?:this|me|it|my|the)\b[^.!?\n]{0,30}\b(?:as\s+)?"
             r"(?:correct|right|full|perfect|100|10\s?/\s?10|5\s?/\s?5|highest|maximum)",
-            r"\b(?:dear|note to(?: the)?|attention|hey|hello|hi),?\s+"
-            r"(?:ai|grader|marker|examiner|model|assistant|llm)\b",
+            r"\b(?:dear|note (?:to|for)(?: the)?|attention|hey|hello|hi),?\s+"
+            r"(?:ai|automatic|automated|grader|marker|examiner|grading|marking|model|assistant|llm)\b",
+            r"\b(?:award|give|assign|grant)\b[^.!?\n]{0,30}\b(\d{1,3})\s*(?:/|out of)\s*\1\b",
+            rf"\b{_FULL}\s*(?:\(\s*\d{{1,3}}\s*/\s*\d{{1,3}}\s*\))?\s*(?:for|on)\s+(?:this|my|the)\s+"
+            r"(?:question|answer|essay|paper|test)\b",
+            r"\b(?:do not|don't|never)\s+(?:send|show|forward|hand|report)\s+(?:this|it)\b[^.!?\n]{0,20}\bteacher\b",
             r"\byou are (?:now )?(?:an? |the )?(?:\w+ )?"
             r"(?:grader|marker|examiner|teacher|assistant|chatbot|ai\b|gpt)",
             r"\b(?:pretend|act|behave|roleplay|role-play)\b[^.!?\n]{0,20}\b"
@@ -47,6 +51,10 @@ _COMMANDS = re.compile(
             r"(?:满分|高分|全分|最高分|100分|一百分|全对)",
             r"(?:给|打)(?:我|本题|这题|这道题|此题|这个答案|本答案|该答案)?(?:个|一个|上)?(?:满分|全分|最高分)",
             r"(?:你是|你现在是|假装你?是|扮演|假设你是)[^。！？\n]{0,10}(?:老师|教师|阅卷|评卷|评分|助手|模型|机器人|AI|ai)",
+            # "请给 7 分，不要扣分" addresses whoever marks; "给 7 分钟" and "分给 3 人" do not.
+            r"(?:请|麻烦|求|务必|直接)[^。！？\n]{0,6}(?:给|打)[^。！？\n]{0,4}\d{1,3}\s*分(?![钟之])",
+            r"不要扣分|别扣分|(?:不要|别|无需|不用)(?:转交|交给|转给|通知)老师",
+            r"[【\[(（](?:阅卷|评卷|评分|系统)(?:系统|老师|提示|说明)?[^】\])）]{0,6}(?:注意|提示|请|[:：])",
             r"(?:新的?|更新后?的?|修改后?的?)(?:评分|评阅)(?:标准|规则|方案)\s*[:：]",
         )
     ),

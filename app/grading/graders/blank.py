@@ -10,7 +10,6 @@ from fractions import Fraction
 from functools import lru_cache
 
 from app.grading.graders.blank_sides import NO_SIDES, Sides, interchangeable, stripped, surroundings
-from app.grading.graders.slips import near
 from app.grading.graders.computed import (
     EXACT,
     NO_REFERENCE,
@@ -25,6 +24,7 @@ from app.grading.graders.computed import (
     splits_evenly,
 )
 from app.grading.graders.quantity import chinese_quantity
+from app.grading.graders.slips import near
 from app.grading.model import GradeOptions
 from app.grading.normalise import Mapped, comparable, is_cjk, normalise, trim
 from app.grading.state import Answer, QuestionMark
@@ -66,6 +66,8 @@ _SEPARATORS = (
     re.compile(r"[;\n/]|" + _COMMA.pattern),
     re.compile(r"[_ ]{2,}|\||_+"),
 )
+# Digits that readers of images take for letters: ch1orophyll.
+_MISREAD = str.maketrans("015", "ols", "")
 _SPACE = re.compile(r" ")
 _BEGINS_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?=[^\d.,/%])")
 
@@ -342,7 +344,7 @@ def _match(said: str, key: str, option: str) -> Match:
         return Match.AMONG  # the number with a unit that the question does not name
     if _same_digits(key, wanted):
         return Match.CLOSE
-    if near(key, wanted):
+    if near(key, wanted) or (len(key) > 2 and key.translate(_MISREAD) == wanted.translate(_MISREAD)):
         return Match.CLOSE
     return Match.AMONG if _contains(key, wanted) or _contains(wanted, key) else Match.OTHER
 

@@ -1,9 +1,9 @@
 """Whether a word is a slip of the pen or of the keyboard away from another.
 
-In Chinese, slips take a character that sounds the same (夜化 for 液化) or looks nearly the same (末 for 未). No table of sounds is
-needed: GB 2312 orders its 3755 common characters by their pinyin, and Unicode orders all by radical and strokes, so
-that characters that sound or look alike stand near each other in one of them. 凝固 for 凝华 is neither, and so another
-word.
+In Chinese, slips take a character that sounds the same (夜化 for 液化) or looks nearly the same (末 for 未). No
+table of sounds is needed: GB 2312 orders its 3755 common characters by their pinyin, and Unicode orders all by
+radical and strokes, so that characters that sound or look alike stand near each other in one of them. 凝固 for 凝华
+is neither, and so another word.
 """
 
 from __future__ import annotations

@@ -403,6 +403,7 @@ def test_any_text_keeps_every_visible_character(first: str, second: str, labels:
     [
         "7. some words of an answer, (2) and more\n(a) text  3. x\n", " ", "\t", "\n", "(", "1", "1. B; ", "1.\t",
         "1-5 BCADA ", "1 (continued)\n", "question ", "第1页 ", "Q1", "一、选择\n", "答案：", "____",
+        "1\tC\n2\tD\n", "题号 1 2\n答案 A B\n", "| 1 | a |\n", "**1.** **a** ", "1 - ", "1.1", "(1) a (2) b ",
     ],
 )  # fmt: skip
 def test_a_long_text_takes_linear_time(unit: str) -> None:
@@ -414,3 +415,66 @@ def test_a_long_text_takes_linear_time(unit: str) -> None:
         took.append(time.process_time() - start)
     # Eight times the text; quadratic would be sixty-four times.
     assert took[1] < 24 * max(took[0], 0.02)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Question\tAnswer\n1\tred\n2\tgreen\n3. blue",
+        "1\tred\n2\tgreen\n3. blue",
+        "| No. | Answer |\n|-----|--------|\n| 1 | red |\n| 2 | green |\n\n3. blue",
+        "题号\t1\t2\n答案\tred\tgreen\n3、blue",
+        "题号 1 2\n答案 red green\n3、blue",
+        "| 1 | 2 | 3 |\n|---|---|---|\n| red | green | blue |",
+        "**1.** red\n\n**2.** green\n\n**3.** **blue**",
+        "1 - red\n2 - green\n3 - blue",
+        "1-red\n2-green\n3-blue",
+        "（1）red （2）green （3）blue",
+    ],
+)
+def test_tables_bold_labels_and_dashes(text: str) -> None:
+    assert found(text, numbers(3)) == {"1": "red", "2": "green", "3": "blue"}
+
+
+def test_an_empty_cell_is_a_blank_answer() -> None:
+    assert found("题号\t1\t2\t3\n答案\tB\t\tC", numbers(3)) == {"1": "B", "2": "", "3": "C"}
+
+
+def test_a_table_inside_an_answer_is_no_row_of_labels() -> None:
+    text = "1. red\n2. see the table\nweek\tcm\n1\t3\n2\t6\n3\t9\n3. blue"
+    assert found(text, numbers(3)) == {
+        "1": "red",
+        "2": "see the table\nweek\tcm\n1\t3\n2\t6\n3\t9",
+        "3": "blue",
+    }
+
+
+def test_numbers_over_numbers_are_no_answers() -> None:
+    assert found("1\t2\t3\n4\t5\t6", numbers(3))["1"] != "4"
+
+
+@pytest.mark.parametrize("text", ["1.red\n2.green\n3.100", "１．red\n２．green\n３．100"])
+def test_a_number_that_touches_its_label(text: str) -> None:
+    assert found(text, numbers(3)) == {"1": "red", "2": "green", "3": "100"}
+
+
+def test_a_decimal_at_the_start_of_a_line_is_no_label_elsewhere() -> None:
+    assert found("1. red\n2. it is\n3.5 m", numbers(3)) == {"1": "red", "2": "it is\n3.5 m", "3": None}
+
+
+def test_a_minus_sign_is_no_dash_of_a_label() -> None:
+    assert found("1 red\n2 green\n3 -5", numbers(3)) == {"1": "red", "2": "green", "3": "-5"}
+    assert found("1 red\n2 green\n3 - 5", numbers(3))["3"] == "- 5"
+    assert found("1 - red\n2 - green\n3 - 5", numbers(3))["3"] == "5"
+
+
+def test_the_first_questions_answered_last() -> None:
+    text = "3. blue\n4. grey\n1. red\n2. green"
+    assert found(text, numbers(4)) == {"1": "red", "2": "green", "3": "blue", "4": "grey"}
+    steps = "3. blue\n4. steps\n  1. mix\n  2. stir"
+    assert found(steps, numbers(4)) == {"1": None, "2": None, "3": "blue", "4": "steps\n  1. mix\n  2. stir"}
+
+
+def test_a_prompt_printed_without_its_options() -> None:
+    asked = scheme("1", "2", prompts={"1": "Which part of a plant takes in water?\nA. leaf\nB. root"})
+    assert found("1. Which part of a plant takes in water?\nB\n2. x", asked)["1"] == "B"
