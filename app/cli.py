@@ -106,8 +106,8 @@ def reset_password(
 
 @cli.command(help=N_("Grade a folder of papers here, without server and database."))
 def grade(
-    scheme: Annotated[Path, typer.Argument(help=N_("The marking scheme: text, DOCX or PDF."))],
-    papers: Annotated[Path, typer.Argument(help=N_("The papers: a folder, a ZIP archive or one file."))],
+    scheme: Annotated[Path, typer.Option(help=N_("The marking scheme: text, DOCX or PDF."))],
+    papers: Annotated[Path, typer.Option(help=N_("The papers: a folder, a ZIP archive or one file."))],
     roster: Annotated[Path | None, typer.Option(help=N_("The class list: CSV, XLSX or text."))] = None,
     out: Annotated[Path | None, typer.Option(help=N_("Write the marks to this CSV file."))] = None,
     json_file: Annotated[
@@ -144,7 +144,9 @@ def grade(
     if out is None and json_file is None:
         print(headless.results_csv(results), end="")
     facts = {"papers": len(results["papers"]), "questions": results["needs_teacher"]}
-    print(Text("{papers} papers graded; {questions} questions need the teacher.", facts), file=sys.stderr)
+    print(
+        Text("Papers graded: {papers}. Questions that need the teacher: {questions}.", facts), file=sys.stderr
+    )
 
 
 @cli.command(help=N_("Measure the local text grader against a human's marks."))

@@ -97,8 +97,11 @@ def test_an_unknown_verb() -> None:
         (["evaluate", "no-such-file", "--marks", "0,x"], "--marks takes whole numbers separated by commas"),
         (["evaluate", "no-such-file", "--marks", ","], "--marks takes whole numbers separated by commas"),
         (["evaluate", "no-such-file"], "no-such-file"),
-        (["grade", "no-such-file", ".", "--local"], "“no-such-file” does not exist."),
-        (["grade", "a", "b", "--language", "fr"], "--language takes zh or en, not fr."),
+        (["grade", "--scheme", "no-such-file", "--papers", ".", "--local"], "“no-such-file” does not exist."),
+        (
+            ["grade", "--scheme", "a", "--papers", "b", "--language", "fr"],
+            "--language takes zh or en, not fr.",
+        ),
     ],
 )
 def test_bad_arguments(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -122,10 +125,20 @@ def test_grade_writes_a_table_and_everything(tmp_path: Path) -> None:
     scheme, papers = graded_folder(tmp_path)
     out, everything = tmp_path / "marks.csv", tmp_path / "marks.json"
     done = zhupi(
-        "grade", scheme, papers, "--local", "--out", out, "--json", everything, VAR_DIR=str(tmp_path / "var")
+        "grade",
+        "--scheme",
+        scheme,
+        "--papers",
+        papers,
+        "--local",
+        "--out",
+        out,
+        "--json",
+        everything,
+        VAR_DIR=str(tmp_path / "var"),
     )
     assert done.returncode == 0, done.stderr
-    assert "2 papers graded" in done.stderr
+    assert "Papers graded: 2." in done.stderr
     rows = out.read_bytes().decode("utf-8-sig").split("\r\n")
     assert rows[1].startswith("ann.txt,,,2,2,2,")
     assert [paper["file"] for paper in json.loads(everything.read_text())["papers"]] == ["ann.txt", "bob.txt"]
@@ -133,7 +146,7 @@ def test_grade_writes_a_table_and_everything(tmp_path: Path) -> None:
 
 def test_grade_prints_the_table_when_no_file_is_named(tmp_path: Path) -> None:
     scheme, papers = graded_folder(tmp_path)
-    done = zhupi("grade", scheme, papers, "--local", VAR_DIR=str(tmp_path / "var"))
+    done = zhupi("grade", "--scheme", scheme, "--papers", papers, "--local", VAR_DIR=str(tmp_path / "var"))
     assert done.stdout.splitlines()[0].startswith("file,")
     assert len(done.stdout.splitlines()) == 3
 
@@ -141,7 +154,15 @@ def test_grade_prints_the_table_when_no_file_is_named(tmp_path: Path) -> None:
 def test_grade_says_where_it_cannot_write(tmp_path: Path) -> None:
     scheme, papers = graded_folder(tmp_path)
     done = zhupi(
-        "grade", scheme, papers, "--local", "--out", tmp_path / "no" / "x.csv", VAR_DIR=str(tmp_path / "var")
+        "grade",
+        "--scheme",
+        scheme,
+        "--papers",
+        papers,
+        "--local",
+        "--out",
+        tmp_path / "no" / "x.csv",
+        VAR_DIR=str(tmp_path / "var"),
     )
     assert done.returncode == 2
     assert "x.csv cannot be written: " in done.stderr
