@@ -1,1 +1,0 @@
-"""Kiosk pairing and live boards."""
