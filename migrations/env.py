@@ -5,8 +5,8 @@ from sqlalchemy import create_engine, pool
 
 from app.tables import metadata
 
-# Tables of the queue and of the checkpoints live in the same database and are not ours to compare.
-FOREIGN = ("pgqueuer", "checkpoint")
+# Tables of the queue, of the checkpoints and of app.migrate's marker live in the same database and are not compared.
+FOREIGN = ("pgqueuer", "checkpoint", "schema_marker")
 
 
 def include_name(name: str | None, type_: str, parent_names: object) -> bool:
