@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from app.events.bus import Entry, Subscription
-from app.events.schema import Event, GradingStarted, MarkChanged, RunChanged
+from app.events.schema import Event, GradingStarted, MarkChanged, PaperChanged, RunChanged
 from app.i18n import language_of_request
 from app.keys import BUS, DATABASE
 from app.web.access import the_assignment
@@ -19,14 +19,14 @@ HEARTBEAT_SECONDS = 15.0
 # A stream ends after this time; the client comes back with its place, and its access is checked again.
 LIFE_SECONDS = 600.0
 RETRY_MS = 1_000
-VIEWS = ("run", "papers")
+VIEWS = ("run", "papers", "results")
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Send events from `Last-Event-ID` (or `after`) on, until the client leaves or the server stops.
 
-    `view` is the page that listens: "run", or "papers" for the rows of the papers page and a named event `resync` when
-    its list is to be loaded anew.
+    `view` is the page that listens: "run"; "papers" for the rows of the papers page and a named event `resync` when
+    its list is to be loaded anew; "results" for a named event `marks` when its figures are.
     """
     async with request.app[DATABASE].begin() as db:
         assignment, _ = await the_assignment(request, db)
@@ -63,12 +63,20 @@ async def _send(
             continue
         if entries is None:
             return
-        frames = await renderer.render(assignment_id, latest(entries), language, view)
-        body = "".join(frame(entry_id, html) for entry_id, html in frames if html)
-        if view != "run" and any(entry.event is None for entry in entries):
-            body += f"event: resync\nid: {entries[-1].id}\ndata: \n\n"
+        if view == "results":
+            body = signal("marks", entries[-1].id) if any(map(_counts, entries)) else ""
+        else:
+            frames = await renderer.render(assignment_id, latest(entries), language, view)
+            body = "".join(frame(entry_id, html) for entry_id, html in frames if html)
+            if view == "papers" and any(entry.event is None for entry in entries):
+                body += signal("resync", entries[-1].id)
         if body:
             await response.write(body.encode())
+
+
+def _counts(entry: Entry) -> bool:
+    """Whether an entry can change the results: a mark, a paper's student, or more than the page was told."""
+    return entry.event is None or isinstance(entry.event, MarkChanged | PaperChanged)
 
 
 def latest(entries: Sequence[Entry]) -> list[Entry]:
@@ -95,3 +103,8 @@ def frame(entry_id: str, html: str) -> str:
     """One server-sent event; every line of the HTML becomes a data line."""
     lines = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip())
     return f"id: {entry_id}\n{lines}\n"
+
+
+def signal(name: str, entry_id: str) -> str:
+    """A named event without data: the page itself asks for what it shows."""
+    return f"event: {name}\nid: {entry_id}\ndata: \n\n"

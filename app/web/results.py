@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Assignment
 from app.i18n import N_, Text, language_of_request
-from app.keys import DATABASE
+from app.keys import BUS, DATABASE
 from app.reports import grades, results, table
 from app.web.access import the_assignment
 from app.web.forms import float_of, form_of
@@ -38,8 +38,17 @@ async def show(request: web.Request) -> web.StreamResponse:
         return await render(request, "partials/charts_changes.html", context)
     async with request.app[DATABASE].begin() as db:
         assignment, klass = await the_assignment(request, db)
+        # Taken before the marks are read: what happens after it comes over the stream.
+        cursor = await request.app[BUS].last_id(assignment.id)
         body = await _body(request, db, assignment)
-    values = {"assignment": assignment, "klass": klass, "tab": "results", "body": body}
+    values = {
+        "assignment": assignment,
+        "klass": klass,
+        "tab": "results",
+        "body": body,
+        "cursor": cursor,
+        "sort": _sort(request),
+    }
     return await render(request, "pages/results.html", values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,7 +22,7 @@ from app.settings import Settings
 from app.web.access import the_assignment
 from app.web.forms import Form, form_of, int_of, text_of, to_int
 from app.web.middleware.sign_in import user_of
-from app.web.pages import go, render
+from app.web.pages import go, is_partial, render
 from app.web.run_view import start_of, status_of
 
 
@@ -30,19 +31,17 @@ async def show(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].begin() as db:
         assignment, klass = await the_assignment(request, db)
         cursor = await request.app[BUS].last_id(assignment.id)
-        matrix = await matrices.matrix(db, assignment.id)
-        status = await status_of(db, assignment.id)
-    context = {
-        "assignment": assignment,
-        "assignment_id": assignment.id,
-        "klass": klass,
-        "tab": "run",
-        "matrix": matrix,
-        "status": status,
-        "start": start_of(assignment, status, matrix, request.app[SETTINGS].llm_model),
-        "cursor": cursor,
-    }
-    return await render(request, "pages/run.html", context)
+        context = await _context(request, db, assignment)
+    page = {"assignment": assignment, "klass": klass, "tab": "run", "cursor": cursor}
+    return await render(request, "pages/run.html", {**context, **page})
+
+
+async def _context(request: web.Request, db: AsyncSession, assignment: Assignment) -> dict[str, Any]:
+    """What changes while a run goes on."""
+    matrix = await matrices.matrix(db, assignment.id)
+    status = await status_of(db, assignment.id)
+    start = start_of(assignment, status, matrix, request.app[SETTINGS].llm_model)
+    return {"assignment_id": assignment.id, "matrix": matrix, "status": status, "start": start}
 
 
 async def start(request: web.Request) -> web.StreamResponse:
@@ -86,8 +85,14 @@ async def _do(db: AsyncSession, what: str, run: Run, assignment: Assignment) -> 
 
 
 async def _changed(request: web.Request, run: Run) -> web.Response:
+    """Tell every page; the one that asked sees it at once, whether its stream is up or not."""
     await request.app[BUS].publish(RunChanged(run.assignment_id, run.id))
-    return go(request, "run", id=run.assignment_id)
+    if not is_partial(request):
+        return go(request, "run", id=run.assignment_id)
+    async with request.app[DATABASE].begin() as db:
+        assignment, _ = await the_assignment(request, db)
+        context = await _context(request, db, assignment)
+    return await render(request, "partials/run_changes.html", context)
 
 
 def _which_of(form: Form) -> Which:

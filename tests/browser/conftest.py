@@ -122,7 +122,10 @@ class Visitor:
         """A screenshot of the whole page into test-results/."""
         SHOTS.mkdir(exist_ok=True)
         await asyncio.sleep(0.1)
-        await self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+        # Hiding the caret and stopping animations would put an inline style into the page, which its policy forbids.
+        await self.page.screenshot(
+            path=SHOTS / f"{name}.png", full_page=True, caret="initial", animations="allow"
+        )
 
 
 async def visit(browser: Browser, language: str, **options: object) -> tuple[BrowserContext, Visitor]:

@@ -129,10 +129,29 @@ async def test_a_mark_arrives_as_its_cell(
     await mark(db, papers[0], question.id, 1.5)
     await server.app[BUS].publish(MarkChanged(assignment.id, papers[0].id, question.id))
     html = await listener.next()
-    assert f'<hx-partial hx-target="#cell-{papers[0].id}-{question.id}" hx-swap="outerHTML">' in html
+    assert f'<hx-partial hx-target="#cell-{papers[0].id}-{question.id}" hx-swap="outerMorph">' in html
     assert 'class="graded f5"' in html and ">1.5</a>" in html
     assert f'<td id="sum-{papers[0].id}" class="sum">1.5+</td>' in html
     assert "style=" not in html
+    await client.close()
+
+
+async def test_results_are_told_that_marks_changed(
+    server: TestServer, world: World, heat: tuple[Assignment, list[Paper]]
+) -> None:
+    assignment, papers = heat
+    client = await enter(server, world)
+    page = await (await client.get(f"/assignments/{assignment.id}/results")).text()
+    assert f"/assignments/{assignment.id}/events?view=results&amp;after=0-0" in page
+    response = await client.get(f"/assignments/{assignment.id}/events?view=results")
+    bus, body = server.app[BUS], response.content
+    assert (await body.readline()).startswith(b"retry: ")
+    # A run that moves on changes no figure.
+    await bus.publish(RunChanged(assignment.id, 1))
+    await bus.publish(GradingStarted(assignment.id, papers[0].id, assignment.questions[0].id))
+    await bus.publish(MarkChanged(assignment.id, papers[0].id, assignment.questions[0].id))
+    lines = [await asyncio.wait_for(body.readline(), 10) for _ in range(3)]
+    assert lines[:2] == [b"\n", b"event: marks\n"] and lines[2].startswith(b"id: ")
     await client.close()
 
 

@@ -33,4 +33,11 @@
     event.preventDefault();
     found.focus();
   });
+
+  // A button that was pressed may go with what it did: the focus then stays with what the grading can do next.
+  let pressed = false;
+  document.addEventListener("focusin", (event) => { pressed = Boolean(event.target.closest?.("#run-state form, #run-start")); });
+  document.addEventListener("htmx:after:swap", () => {
+    if (pressed && document.activeElement === document.body) document.querySelector("#run-state button, #run-start summary")?.focus();
+  });
 })();
