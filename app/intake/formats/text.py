@@ -78,7 +78,7 @@ def check_length(characters: int, name: str, limits: Limits) -> None:
 
 def _encoding(data: bytes, cut: bool = False) -> str | None:
     """The encoding of bytes without a mark; None when they are not text. `cut`: the last character may be torn."""
-    if b"\x00" in data and (wide := _wide(data)):
+    if b"\x00" in data and not _stray_nuls(data) and (wide := _wide(data)):
         return wide
     if sum(data.count(byte) for byte in CONTROLS) > max(len(data) * BROKEN_SHARE, 1 if len(data) < 64 else 4):
         return None
@@ -88,6 +88,14 @@ def _encoding(data: bytes, cut: bool = False) -> str | None:
         if _decodes(body, encoding, slack=3 if cut else 0):
             return encoding
     return next((encoding for encoding in ("utf-8", *narrow) if _nearly(body, encoding)), None)
+
+
+def _stray_nuls(data: bytes) -> bool:
+    """Whether NULs are strays in UTF-8: two of its letters read as UTF-16 are a Chinese character, and a usual one.
+
+    In UTF-16 either every other byte is NUL (letters), or the bytes between are no UTF-8 (Chinese).
+    """
+    return data.count(b"\x00") * 4 < len(data) and _nearly(data, "utf-8")
 
 
 def _decodes(data: bytes, encoding: str, slack: int) -> bool:

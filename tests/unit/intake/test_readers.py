@@ -66,6 +66,12 @@ def test_nul_bytes_are_taken_out(tmp_path: Path) -> None:
     ).text.startswith("1. A\n2. B")
 
 
+@pytest.mark.parametrize("text", ["1. Warm\0 air rises.", "1. 热空气\0上升。", "1. \0"])
+def test_a_stray_nul_makes_no_chinese_of_letters(tmp_path: Path, text: str) -> None:
+    essay = text + " Cold air sinks." * 40
+    assert read_file(written(tmp_path, essay.encode()), "a.txt").text == essay.replace("\0", "")
+
+
 def test_one_damaged_byte_does_not_lose_an_essay(tmp_path: Path) -> None:
     data = (ESSAY * 20).encode()
     damaged = data[:100] + b"\xff" + data[100:]
