@@ -18,6 +18,7 @@ from app.document import Document
 from app.grading.engine import Engine, PaperGraph, grade_paper
 from app.grading.graders import Graders, make_graders
 from app.grading.graph import build_graph
+from app.grading.masking import Names, Person
 from app.grading.model import ChatModel, EarlierMark, GradeOptions
 from app.grading.pool import ProcessPool
 from app.grading.state import Answer, Located, QuestionMark, needs_teacher
@@ -112,7 +113,8 @@ async def grade_folder(
 ) -> dict[str, Any]:
     """Grade every paper under `papers_path` (a folder with its subfolders, a ZIP archive, or one file).
 
-    `chat` is asked for sentences and where a checker doubts; without one nothing leaves this machine. `language`
+    `chat` is asked for sentences and where a checker doubts; without one nothing leaves this machine, and with
+    one no name or number of the class list (`app.grading.masking` says how far that goes). `language`
     ("en", "zh") is that of reasons and feedback. `progress(done, total, name)` is called once a paper, and first
     with 0 done and an empty name. Files named in `without` are no papers, even in the folder (say, the results of
     an earlier call); nor are the scheme and the class list.
@@ -228,7 +230,9 @@ async def _grade_all(
     pool = ProcessPool(MATHS_PROCESSES, MATHS_SECONDS)
     run = _Run(
         scheme=scheme,
-        graders=make_graders(chat, _NoMarks(), pool),
+        graders=make_graders(
+            chat, _NoMarks(), pool, Names.of(Person(entry.name, entry.number) for entry in roster)
+        ),
         graph=build_graph(),
         options=GradeOptions(feedback_language=language, use_model=chat is not None),
         roster=roster,

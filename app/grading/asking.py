@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from app.grading.masking import Masker
 from app.grading.model import EarlierMark, GradeOptions
 from app.grading.prompts import MARKING, fill
 from app.i18n import Text
@@ -89,9 +90,19 @@ def most_alike(earlier: Sequence[EarlierMark], answer: str) -> list[EarlierMark]
 
 
 def prompts(
-    question: Question, answer: str, options: GradeOptions, earlier: Sequence[EarlierMark], facts: Text | None
+    question: Question,
+    answer: str,
+    options: GradeOptions,
+    earlier: Sequence[EarlierMark],
+    facts: Text | None,
+    masker: Masker,
 ) -> tuple[str, str, str]:
-    """The system text, the user text, and the boundary that both name."""
+    """The system text, the user text, and the boundary that both name. What students wrote is hidden by `masker`."""
+    answer = masker.hide(answer)
+    # Cut with room to spare: a name cut in two would not be known.
+    earlier = [
+        EarlierMark(masker.hide(mark.answer[: 2 * EARLIER_CHARACTERS]), mark.points) for mark in earlier
+    ]
     fence = boundary(question, [answer, *(mark.answer for mark in earlier)])
     user = fill(
         MARKING,
@@ -103,7 +114,7 @@ def prompts(
         criteria=_criteria(question),
         strictness=STRICTNESS.get(options.strictness, STRICTNESS[2]),
         language=LANGUAGES.get(options.feedback_language, LANGUAGES["en"]),
-        facts=_facts(facts),
+        facts=_facts(facts, masker),
         earlier=_earlier(earlier, question.points, fence),
         answer=answer,
         boundary=fence,
@@ -135,8 +146,9 @@ def _criteria(question: Question) -> str:
     )
 
 
-def _facts(facts: Text | None) -> str:
-    return f"\nComputed about this answer: {facts.render('en')}\n" if facts is not None else ""
+def _facts(facts: Text | None, masker: Masker) -> str:
+    # A checker may repeat what it could not read.
+    return f"\nComputed about this answer: {masker.hide(facts.render('en'))}\n" if facts is not None else ""
 
 
 def _earlier(earlier: Sequence[EarlierMark], most: float, fence: str) -> str:

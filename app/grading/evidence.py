@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
+from app.grading.masking import MASK
 from app.scheme.types import Question
 
 _LOOK_ALIKES = str.maketrans(
@@ -37,6 +38,7 @@ _INVISIBLE = frozenset({"Cf", "Cc", "Zs", "Zl", "Zp"})
 """Unicode categories that leave nothing on paper: formats, controls, spaces."""
 
 _SENTENCE = re.compile(r"[^.!?;。！？；\n]+[.!?;。！？；]?")
+_MASKED = re.compile(f"{MASK}+")
 PASSAGE_SENTENCES = 5
 """A prompt with more sentences holds a passage, which answers may cite; only its questions ask."""
 
@@ -56,8 +58,11 @@ def _fold_character(character: str) -> str:
 
 
 def fold(text: str) -> str:
-    """A text without the differences of width, case, white space, invisible and look-alike characters."""
-    return "".join(map(_fold_character, text))
+    """A text without the differences of width, case, white space, invisible and look-alike characters.
+
+    Hidden characters side by side are one: models do not count them.
+    """
+    return _MASKED.sub(MASK, "".join(map(_fold_character, text)))
 
 
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:
@@ -82,8 +87,13 @@ def _places(wanted: str, text: str) -> Iterator[tuple[int, int]]:
     starts: dict[int, int] = {}  # place in the folded text -> the character that begins there
     ends: dict[int, int] = {}  # place in the folded text -> the end of the character that ends there
     length = 0
+    last = ""
     for offset, piece in enumerate(pieces):
-        if piece:
+        if piece == MASK == last:
+            pieces[offset] = ""
+            ends[length] = offset + 1
+        elif piece:
+            last = piece
             starts[length] = offset
             length += len(piece)
             ends[length] = offset + 1

@@ -10,11 +10,12 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.grading.asking import figure, key
 from app.grading.evidence import cuts_word, find_quote, is_copied
+from app.grading.masking import MASK
 from app.grading.state import CriterionMark
 from app.i18n import Text
 from app.scheme.types import Question
@@ -28,6 +29,7 @@ REASON_CHARACTERS = 500
 _THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 _FENCED = re.compile(r"^\s*```(?:json)?\s*(.*?)\s*```\s*$", re.DOTALL | re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_HIDDEN = re.compile(rf"{MASK}[{MASK}\s]*(?<={MASK})")
 _EDGES = " \t\n\"'“”‘’.。…,，;；"
 
 
@@ -64,6 +66,15 @@ def judge(content: str, question: Question, answer: str) -> Judgement:
         confidence = None
     feedback = _clean(reply.get("feedback"), FEEDBACK_CHARACTERS)
     return Judgement(tuple(marks), feedback, confidence, tuple(problems))
+
+
+def restored(judgement: Judgement, answer: str) -> Judgement:
+    """A judgement of an answer with hidden names, its quotes cut from the answer itself; "…" for names in comments."""
+    criteria = tuple(
+        replace(mark, quote=answer[mark.start : mark.end], comment=_HIDDEN.sub("…", mark.comment))
+        for mark in judgement.criteria
+    )
+    return replace(judgement, criteria=criteria, feedback=_HIDDEN.sub("…", judgement.feedback))
 
 
 def _object(content: str) -> dict[str, Any]:

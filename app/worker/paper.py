@@ -32,6 +32,7 @@ class Plan:
 
     run_id: int
     assignment_id: int
+    class_id: int
     scheme_version: int
     scheme: Scheme
     question_ids: dict[str, int]
@@ -43,6 +44,7 @@ class Plan:
         return cls(
             run_id=run.id,
             assignment_id=assignment.id,
+            class_id=assignment.class_id,
             scheme_version=assignment.scheme_version,
             scheme=convert.to_scheme(assignment.title, assignment.questions),
             question_ids={row.label: row.id for row in assignment.questions},

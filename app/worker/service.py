@@ -14,6 +14,7 @@ from dataclasses import replace
 import redis.asyncio as redis
 import structlog
 
+from app.classes import store as classes
 from app.db import Database
 from app.document import Document
 from app.events.bus import Bus
@@ -22,6 +23,7 @@ from app.grading.chat import OpenAIChat, connect
 from app.grading.engine import Engine, grade_paper
 from app.grading.graders import Graders, make_graders
 from app.grading.graph import build_graph
+from app.grading.masking import Names, Person
 from app.grading.model import ChatModel, Stopped
 from app.grading.pool import ProcessPool
 from app.grading.state import PaperResult
@@ -242,7 +244,13 @@ class Worker:
             return graders
         from app.grading.graders.model import ModelGrader
 
-        return replace(graders, model=ModelGrader(self._model(gate), marks))
+        return replace(graders, model=ModelGrader(self._model(gate), marks, await self._names(plan)))
+
+    async def _names(self, plan: Plan) -> Names:
+        """Whom the model must not know: the class as it is now, for a student may have come since the run began."""
+        async with self._database.begin() as db:
+            students = await classes.students(db, plan.class_id)
+        return Names.of(Person(student.name, student.number) for student in students)
 
     def _model(self, gate: PaperGate) -> ChatModel:
         settings = self._settings

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from app.grading.masking import NOBODY, Names
 from app.grading.model import ChatModel, GradeOptions, Grader, Marks
 from app.grading.state import Answer, QuestionMark
 from app.i18n import Text
@@ -38,8 +39,8 @@ class Graders:
     model: FactGrader | None = None
 
 
-def make_graders(chat: ChatModel | None, marks: Marks, pool: ProcessPool) -> Graders:
-    """The graders of one process; `pool` runs the heavy mathematics outside it.
+def make_graders(chat: ChatModel | None, marks: Marks, pool: ProcessPool, names: Names = NOBODY) -> Graders:
+    """The graders of one process; `pool` runs the heavy mathematics outside it, `names` are hidden from the model.
 
     The modules are imported here, not above: they bring numpy and more, and whoever only reads types needs
     none.
@@ -59,5 +60,5 @@ def make_graders(chat: ChatModel | None, marks: Marks, pool: ProcessPool) -> Gra
             Kind.MATHS: MathsGrader(pool),
         },
         local=LocalGrader(marks),
-        model=ModelGrader(chat, marks) if chat is not None else None,
+        model=ModelGrader(chat, marks, names) if chat is not None else None,
     )

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.grading.asking import most_alike, prompts, repair, reply_schema
-from app.grading.judging import Judgement, judge
+from app.grading.judging import Judgement, judge, restored
+from app.grading.masking import NOBODY, Names
 from app.grading.model import ChatModel, ChatReply, GradeOptions, Marks, ModelError
 from app.grading.replies import BilledModelError
 from app.grading.state import Answer, MarkState, QuestionMark, needs_teacher
@@ -42,13 +43,17 @@ class _Bill:
 
 
 class ModelGrader:
-    """Marks one answer with a model. Keeps nothing between answers."""
+    """Marks one answer with a model. Keeps nothing between answers.
+
+    `names` are the people whose names and numbers the model must not see.
+    """
 
     name = "model"
 
-    def __init__(self, chat: ChatModel, marks: Marks) -> None:
+    def __init__(self, chat: ChatModel, marks: Marks, names: Names = NOBODY) -> None:
         self._chat = chat
         self._marks = marks
+        self._names = names
 
     async def grade(
         self, question: Question, answer: Answer, options: GradeOptions, facts: Text | None = None
@@ -93,16 +98,19 @@ class ModelGrader:
     ) -> Judgement:
         """The judgement of the first reply without faults, or of the last one."""
         earlier = most_alike(await self._marks.earlier(question), text)
-        system, user, fence = prompts(question, text, options, earlier, facts)
+        masker = self._names.mask(question)
+        system, user, fence = prompts(question, text, options, earlier, facts, masker)
+        # Judged by what the model saw; the quotes are then cut from what the student wrote.
+        seen = masker.hide(text)
         schema, asked = reply_schema(question), user
         for attempt in range(1, ATTEMPTS + 1):
             reply = await self._chat.complete(system, asked, schema)
             bill.add(reply)
-            judgement = judge(reply.content, question, text)
+            judgement = judge(reply.content, question, seen)
             if not judgement.problems or attempt == ATTEMPTS:
                 break
             asked = repair(user, reply.content, judgement.problems, fence)
-        return judgement
+        return restored(judgement, text)
 
     def _to_teacher(
         self, question: Question, reason: Text, bill: _Bill, judgement: Judgement | None = None

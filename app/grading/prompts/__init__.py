@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
-MARKING = "marking.v1"
+MARKING = "marking.v2"
 """The version of the marking prompt in use."""
 
 _FOLDER = Path(__file__).parent
