@@ -225,7 +225,7 @@ async def test_in_chinese(alice: Client, database: Database, world: World, grade
     ):
         assert words in page
     page = await text_of(alice, f"/papers/{graded.paper.id}")
-    for words in ("需要您", "把握 80%", "采纳全部 1 条建议", "给学生的评语"):
+    for words in ("需要您", "把握度 80%", "采纳全部 1 条建议", "给学生的评语"):
         assert words in page
 
 

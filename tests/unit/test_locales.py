@@ -30,6 +30,8 @@ Key = tuple[str, ...]
 MARKERS = {"_": 1, "gettext": 1, "N_": 1, "Text": 1, "ngettext": 2}
 BRACES = re.compile(r"\{(\w+)[^{}]*\}")
 PERCENTS = re.compile(r"%\((\w+)\)s")
+# Templates put values in with the % operator, always: any other % in a translation is an error when it is shown.
+BARE_PERCENT = re.compile(r"(?<!%)(?:%%)*%(?![%(])")
 
 
 @dataclass
@@ -38,6 +40,8 @@ class Found:
 
     messages: dict[Key, list[str]] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+    formatted: set[Key] = field(default_factory=set)
+    """Those that a template says."""
 
     def add(self, key: Key, place: str) -> None:
         """One more place that says a message."""
@@ -114,6 +118,7 @@ def read_template(source: bytes, name: str, found: Found) -> None:
         texts = tuple(part for part in parts if isinstance(part, str))
         if texts:
             found.add(texts, f"{name}:{line}")
+            found.formatted.add(texts)
         else:
             found.unreadable.append(f"{name}:{line}: not a literal")
 
@@ -208,6 +213,8 @@ def complaints(found: Found, catalogues: dict[str, list[Message]]) -> list[str]:
                 wrong.append(f"{room}: empty: {key[0]!r}")
             elif any(_places(text) != _places(key[-1]) for text in texts):
                 wrong.append(f"{room}: other places in the translation: {key[0]!r} -> {texts[0]!r}")
+            if key in found.formatted and any(BARE_PERCENT.search(text) for text in texts):
+                wrong.append(f"{room}: a bare %, which a template cannot format; write %%: {key[0]!r}")
             if key in said and said[key][1] != texts:
                 wrong.append(
                     f"{room}: translated otherwise in {said[key][0]}: {key[0]!r}: {said[key][1][0]!r}, {texts[0]!r}"
@@ -339,6 +346,18 @@ def test_what_is_wrong_with_a_catalogue_is_said() -> None:
         "other places in the translation",
         "translated otherwise in one",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [("50%", True), ("%(a)s%", True), ("% d", True), ("%%%", True), ("50%%", False), ("%(a)s%%", False)],
+)
+def test_a_bare_percent_in_a_template_is_found(text: str, bare: bool) -> None:
+    found = Found()
+    read_template(b"{{ _('share', a=1) }}", "t.html", found)
+    message = Message("share", string=text)
+    wrong = complaints(found, {"one": [message]})
+    assert any("bare %" in line for line in wrong) == bare
 
 
 def test_bare_words_are_found() -> None:
