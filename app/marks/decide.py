@@ -202,6 +202,25 @@ def last_step(changes: Sequence[MarkChange], user_id: int) -> Sequence[MarkChang
     return ()
 
 
+def ink_left(changes: Sequence[MarkChange]) -> bool:
+    """Whether a teacher's hand is still in a mark once the last step is taken back. `changes` are newest first.
+
+    A run that wrote the mark, and a decision that was given up, leave nothing of what was before.
+    """
+    taken_back = 1
+    for (_, who), group in groupby(changes, key=lambda change: (change.at, change.user_id)):
+        step = list(group)
+        if who is None:
+            return False
+        if step[0].what.startswith(UNDO):
+            taken_back += 1
+        elif taken_back:
+            taken_back -= 1
+        else:
+            return not any(each.what == "state" and each.before == MarkState.DECIDED for each in step)
+    return False
+
+
 async def undo_last(session: AsyncSession, mark: Mark, user: User) -> None:
     """Take back what this user changed last in this mark, step by step. Raises NothingToUndoError."""
     found = (await store.history(session, [mark.id])).get(mark.id, [])
@@ -210,10 +229,9 @@ async def undo_last(session: AsyncSession, mark: Mark, user: User) -> None:
         raise NothingToUndoError(N_("There is no change of yours to take back here."))
     for change in step:
         _restore(session, mark, user, change)
-    if mark.state == MarkState.DECIDED:
-        mark.decided_by, mark.decided_at = user.id, datetime.now(UTC)
-    else:
-        mark.decided_by, mark.decided_at = None, None
+    decided = mark.state == MarkState.DECIDED
+    mark.decided_at = datetime.now(UTC) if decided else None
+    mark.decided_by = user.id if decided or ink_left([change for change, _ in found]) else None
     mark.version += 1
 
 

@@ -86,7 +86,7 @@ _FINISH = text(
 )
 _EARLIER = text(
     """
-    select m.id, m.paper_id, m.question_id, m.state, m.points
+    select m.id, m.paper_id, m.question_id, m.state, m.points, m.decided_by
     from marks m
     join unnest(cast(:papers as bigint[]), cast(:questions as bigint[])) as v(paper, question)
         on m.paper_id = v.paper and m.question_id = v.question
@@ -114,8 +114,8 @@ _UPSERT = _INSERT.on_conflict_do_update(
         },
         "version": Mark.version + 1,
     },
-    # The red ink: between our look and this write a teacher may have decided.
-    where=Mark.state != MarkState.DECIDED,
+    # The red ink: between our look and this write a teacher may have decided, or written a first comment.
+    where=(Mark.state != MarkState.DECIDED) & Mark.decided_by.is_(None),
 )  # fmt: skip
 
 
@@ -129,7 +129,8 @@ async def store(session: AsyncSession, proposals: Sequence[Proposal]) -> list[Pr
     """Store proposals; returns those that were new to their run. Telling one again changes nothing.
 
     Tokens and cost are added to the run with the same stroke that finishes the question, so they count once. A run
-    that reaches its cost cap is paused, with the reason. A mark that a teacher decided is left as it is.
+    that reaches its cost cap is paused, with the reason. A mark that a teacher decided, or began to write in, is left
+    as it is.
     """
     if not proposals:
         return []
@@ -209,8 +210,8 @@ def _row(proposal: Proposal, now: datetime) -> dict[str, Any]:
 
 
 def _changes(row: Any, proposal: Proposal) -> list[Mapping[str, Any]]:
-    """What a new proposal changes about an earlier one, as rows of the history; nothing for a decided mark."""
-    if row.state == MarkState.DECIDED:
+    """What a new proposal changes about an earlier one, as rows of the history; nothing where a teacher wrote."""
+    if row.state == MarkState.DECIDED or row.decided_by is not None:
         return []
     changes = []
     if row.points != proposal.points:

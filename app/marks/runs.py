@@ -24,7 +24,11 @@ FEWEST_FOR_PACE, SHORTEST_FOR_PACE = 3, 2.0
 
 
 class Which(StrEnum):
-    """Which questions of which papers a run takes up. What a teacher decided is never among them."""
+    """Which questions of which papers a run takes up.
+
+    What a teacher decided is never among them, nor what has some of a teacher's points or words in it already: the
+    run could not store its proposal without taking those away.
+    """
 
     UNDECIDED = "undecided"
     NEW = "new"  # without any mark yet
@@ -73,8 +77,9 @@ _QUESTIONS = text(
         and (cast(:papers as bigint[]) is null or p.id = any(cast(:papers as bigint[])))
         and (cast(:labels as text[]) is null or q.label = any(cast(:labels as text[])))
         and (m.id is null
-             or (cast(:which as text) = 'undecided' and m.state <> 'decided')
-             or (cast(:which as text) = 'needs_teacher' and m.state = 'needs_teacher'))
+             or (m.decided_by is null
+                 and (cast(:which as text) = 'undecided' and m.state <> 'decided'
+                      or cast(:which as text) = 'needs_teacher' and m.state = 'needs_teacher')))
         and (cast(:which as text) <> 'needs_teacher' or m.id is not null)
     """
 )

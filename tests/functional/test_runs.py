@@ -200,6 +200,44 @@ async def test_the_teachers_decision_is_final_and_changes_are_kept(db: Database,
     ]
 
 
+async def test_a_teachers_first_words_are_as_safe_as_a_decision(db: Database, world: World) -> None:
+    async with db.begin() as session:
+        assignment, papers = await graded.assignment(session, world.klass, papers=1, questions=2)
+        first, second = assignment.questions
+        # A run is under way while the teacher gives the first of two points and writes a line.
+        run = await runs.start(session, assignment, world.alice)
+        entries = [{"points": 0.0, "proposed": None, "quote": "", "start": 0, "end": 0, "comment": "see me"}]
+        session.add(
+            Mark(
+                paper_id=papers[0].id,
+                question_id=first.id,
+                state=MarkState.NEEDS_TEACHER,
+                criteria=entries,
+                feedback="Almost.",
+                scheme_version=1,
+                decided_by=world.alice.id,
+            )
+        )
+    async with db.begin() as session:
+        told = [proposal(run, papers[0].id, question.id) for question in (first, second)]
+        assert len(await proposals.store(session, told)) == 2
+        assert not (await session.scalars(select(MarkChange))).all()
+    mark = (await graded.marks_of(db, assignment))[0]
+    assert (mark.state, mark.points, mark.feedback, mark.version) == ("needs_teacher", None, "Almost.", 1)
+    assert mark.criteria == entries and mark.run_id is None
+    # Nor does another run take it up, whatever it is asked for.
+    async with db.begin() as session:
+        await runs.cancel(session, await runs.of_assignment(session, run.id, assignment.id))
+        again = await runs.start(session, assignment, world.alice)
+        rows = await session.scalars(select(RunQuestion.question_id).where(RunQuestion.run_id == again.id))
+        assert rows.all() == [second.id]
+        await runs.cancel(session, again)
+    for which in (Which.NEW, Which.NEEDS_TEACHER):
+        with pytest.raises(runs.RunError):
+            async with db.begin() as session:
+                await runs.start(session, assignment, world.alice, scope=["1"], which=which)
+
+
 async def test_the_cost_cap_pauses_and_says_so(db: Database, world: World) -> None:
     async with db.begin() as session:
         assignment, papers = await graded.assignment(session, world.klass, papers=1, questions=2)

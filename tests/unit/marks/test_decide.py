@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.marks.decide import UNDO, last_step
+from app.marks.decide import UNDO, ink_left, last_step
 from app.marks.models import MarkChange
 
 ALICE, BOB = 1, 2
@@ -39,6 +39,20 @@ def test_changes_of_one_moment_are_one_step() -> None:
     at = START
     changes = [MarkChange(at=at, user_id=ALICE, what=what) for what in ("state", "points")]
     assert last_step([*changes, *history((ALICE, "feedback"))[:0]], ALICE) == changes
+
+
+def test_ink_stays_until_the_last_step_is_taken_back() -> None:
+    def left(*steps: tuple[int | None, str]) -> bool:
+        return ink_left(history(*steps))
+
+    assert not left((ALICE, "feedback"))
+    assert left((ALICE, "criterion 1 points"), (ALICE, "feedback"))
+    assert not left((ALICE, "criterion 1 points"), (ALICE, "feedback"), (ALICE, UNDO + "feedback"))
+    assert left((BOB, "feedback"), (ALICE, "criterion 1 points"))
+    assert not left((ALICE, "feedback"), (None, "points"), (ALICE, "feedback"))
+    reopened = history((ALICE, "state"), (ALICE, "feedback"))
+    reopened[1].before = "decided"
+    assert not ink_left(reopened)
 
 
 @given(st.lists(st.booleans(), max_size=30))
