@@ -26,6 +26,12 @@ EARLIER_CHARACTERS = 600
 REPLY_CHARACTERS = 6000
 """Characters of the first, unusable reply that the repair prompt shows again."""
 
+LONGEST_QUOTE, LONGEST_REASON, LONGEST_FEEDBACK = 500, 400, 1000
+"""Characters that a reply's schema allows: far more than asked for, so that only endless ones are cut."""
+
+MOST_LISTED = 20
+"""Points up to which a schema lists every half; more would be a long list for a rare case."""
+
 STRICTNESS: Mapping[int, str] = {
     1: "mild. When in doubt, give the points; a sound idea in clumsy words counts fully.",
     2: "as the criteria say. When in doubt, give half of what is in doubt.",
@@ -43,13 +49,28 @@ def key(position: int) -> str:
 def reply_schema(question: Question) -> dict[str, Any]:
     """The JSON schema of a reply, strict: an object of criteria, so that each comes exactly once.
 
-    Bounds stand in the prompt and are checked afterwards: several providers refuse `minimum` and `maximum` in
-    schemas.
+    `maxLength` and `enum` hold a small model to an end: left alone, one that repeats itself fills its whole window.
+    Several providers refuse them; the client leaves them out there. Bounds stand in the prompt and are checked
+    afterwards in any case.
     """
-    mark = _object({"quote": {"type": "string"}, "reason": {"type": "string"}, "points": {"type": "number"}})
-    criteria = _object({key(position): mark for position in range(len(question.criteria))})
+    criteria = _object(
+        {key(position): _mark(criterion.points) for position, criterion in enumerate(question.criteria)}
+    )
     # The criteria first: feedback and confidence then rest on marks that have been made.
-    return _object({"criteria": criteria, "feedback": {"type": "string"}, "confidence": {"type": "number"}})
+    confidence = {"type": "number", "enum": [tenth / 10 for tenth in range(11)]}
+    return _object({"criteria": criteria, "feedback": _string(LONGEST_FEEDBACK), "confidence": confidence})
+
+
+def _mark(most: float) -> dict[str, Any]:
+    """The schema of one criterion's mark."""
+    points: dict[str, Any] = {"type": "number"}
+    if most <= MOST_LISTED:
+        points["enum"] = sorted({half / 2 for half in range(int(most * 2) + 1)} | {most})
+    return _object({"quote": _string(LONGEST_QUOTE), "reason": _string(LONGEST_REASON), "points": points})
+
+
+def _string(longest: int) -> dict[str, Any]:
+    return {"type": "string", "maxLength": longest}
 
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from app.grading.endpoint import KEYLESS, Endpoint, check_endpoint
+from app.grading.endpoint import KEYLESS, WITHOUT_KEY, Endpoint, check_endpoint
 from app.grading.model import ChatModel, ChatReply, ModelError
 from app.grading.replies import read_completion
 
@@ -30,8 +30,12 @@ CONNECT_SECONDS = 10.0
 SHOWN_DETAIL = 200
 """Characters of an endpoint's own error message that are shown to a person."""
 
-SCHEMA, JSON_OBJECT, PLAIN = 0, 1, 2
-"""How an answer's shape is asked for: a strict JSON schema; any JSON object; the prompt alone."""
+BOUNDED, SCHEMA, JSON_OBJECT, PLAIN = 0, 1, 2, 3
+"""How an answer's shape is asked for: a strict JSON schema; one without BOUNDS; any JSON object; the prompt alone."""
+
+BOUNDS = ("maxLength", "enum")
+"""Keywords that keep a small model from going on for ever. OpenAI's and others' strict schemas refuse some of them, and
+their models end by themselves, so only a school's own endpoints get them."""
 
 
 def connect(
@@ -88,7 +92,7 @@ class OpenAIChat(ChatModel):
         self._slots = asyncio.Semaphore(self._parallel)
         self._starting = asyncio.Lock()
         self._client: AsyncOpenAI | None = None
-        self._form = SCHEMA
+        self._form = BOUNDED if endpoint.provider in WITHOUT_KEY else SCHEMA
         self._temperature = True
 
     @property
@@ -106,6 +110,8 @@ class OpenAIChat(ChatModel):
             client = await self._ready()
             while True:
                 form, temperature = self._form, self._temperature
+                if form == BOUNDED and unbounded(schema) == schema:
+                    form = SCHEMA
                 body = self._body(system, user, schema, form, temperature)
                 response = await self._send(client, body, form, temperature)
                 if response is not None:
@@ -152,7 +158,9 @@ class OpenAIChat(ChatModel):
         if self._max_output_tokens is not None:
             field = "max_completion_tokens" if self._endpoint.provider == "openai" else "max_tokens"
             body[field] = self._max_output_tokens
-        if form == SCHEMA:
+        if form != BOUNDED:
+            schema = unbounded(schema)
+        if form <= SCHEMA:
             body["response_format"] = {
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "strict": True, "schema": schema},
@@ -263,6 +271,19 @@ class OpenAIChat(ChatModel):
         if broke_off(error):
             return ModelError("{host} broke off the connection", host=self._host)
         return ModelError("{host} cannot be reached", host=self._host)
+
+
+def unbounded(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON schema without BOUNDS, at any depth. Properties of those names stay."""
+    return {
+        name: {key: unbounded(part) for key, part in value.items()}
+        if name == "properties"
+        else unbounded(value)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in schema.items()
+        if name not in BOUNDS
+    }
 
 
 def _encodable(text: str) -> str:

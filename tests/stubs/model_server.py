@@ -53,7 +53,16 @@ BODY_MODES = (
     "wrong_type",
     "trickle",
 )
-REFUSING_MODES = ("no_schema", "no_json", "no_temperature", "429", "429_always", "reset", "silent")
+REFUSING_MODES = (
+    "no_bounds",
+    "no_schema",
+    "no_json",
+    "no_temperature",
+    "429",
+    "429_always",
+    "reset",
+    "silent",
+)
 MODES = (*CONTENT_MODES, *BODY_MODES, *REFUSING_MODES, *STATUS_MODES)
 
 
@@ -151,6 +160,9 @@ def refusal(state: State, mode: str, body: dict[str, Any]) -> web.Response | Non
     if mode in STATUS_MODES:
         return error(*STATUS_MODES[mode])
     wanted = (body.get("response_format") or {}).get("type")
+    if mode == "no_bounds" and '"maxLength"' in json.dumps(body):
+        said = "Invalid schema for response_format 'answer': 'maxLength' is not permitted."
+        return error(400, said, "invalid_request_error")
     if mode in ("no_schema", "no_json") and wanted == "json_schema":
         return error(
             400, "response_format 'json_schema' is unavailable for this model", "invalid_request_error"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from app.grading.chat import OpenAIChat, connect
+from app.grading.chat import JSON_OBJECT, OpenAIChat, connect
 from app.grading.endpoint import PROVIDERS, check_endpoint
 from app.grading.model import ChatReply, ModelError
 from app.grading.replies import BilledModelError, read_completion
@@ -221,6 +221,38 @@ async def test_falls_back_to_the_prompt_alone(server: ModelServer) -> None:
     assert json.dumps(SCHEMA) in bodies[-1]["messages"][0]["content"]
 
 
+BOUND = {
+    "type": "object",
+    "properties": {
+        "word": {"type": "string", "maxLength": 9},
+        "enum": {"type": "number", "enum": [0, 0.5]},  # a property may have a keyword's name
+    },
+}
+FREE = {"type": "object", "properties": {"word": {"type": "string"}, "enum": {"type": "number"}}}
+
+
+@pytest.mark.parametrize(
+    ("provider", "schema"), [("custom", BOUND), ("vllm", BOUND), ("openai", FREE), ("openrouter", FREE)]
+)
+async def test_only_a_schools_own_endpoint_gets_bounds(
+    server: ModelServer, provider: str, schema: dict[str, object]
+) -> None:
+    async with chat_with(server, provider=provider) as chat:
+        await chat.complete("the rules", "one", BOUND)
+    [body] = server.counters()["bodies"]
+    assert body["response_format"]["json_schema"]["schema"] == schema
+    assert "max_tokens" not in body  # models that think aloud would be cut off
+
+
+async def test_an_endpoint_without_bounds_keeps_its_schema(server: ModelServer) -> None:
+    server.control(mode="no_bounds")
+    async with chat_with(server) as chat:
+        await chat.complete("the rules", "one", BOUND)
+        await chat.complete("the rules", "two", BOUND)
+    schemas = [body["response_format"]["json_schema"]["schema"] for body in server.counters()["bodies"]]
+    assert schemas == [BOUND, FREE, FREE]
+
+
 async def test_leaves_out_a_temperature_that_is_refused(server: ModelServer) -> None:
     server.control(mode="no_temperature")
     async with chat_with(server) as chat:
@@ -236,7 +268,7 @@ async def test_many_at_once_find_out_together(server: ModelServer) -> None:
     async with chat_with(server) as chat:
         replies = await asyncio.gather(*(chat.complete("rules", f"u{n}", SCHEMA) for n in range(20)))
     assert len(replies) == 20
-    assert chat._form == 1  # not PLAIN: twenty refusals of one feature are one finding
+    assert chat._form == JSON_OBJECT  # not PLAIN: twenty refusals of one feature are one finding
 
 
 async def test_no_more_at_once_than_allowed(server: ModelServer) -> None:
