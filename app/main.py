@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import redis.asyncio as redis
+import structlog
 from aiohttp import web
 
 from app import keys
 from app.db import Database
 from app.events.bus import Bus
 from app.logs import AccessLog
+from app.looplag import LOOP_LAG, LoopLag, measured, settle
 from app.settings import Settings, load_settings
 from app.storage import Storage
 from app.web import dropped_files, pages, routes
 from app.web.middleware import install
+
+log = structlog.get_logger(__name__)
 
 # The largest form that is read into memory: a pasted marking scheme. Files stream, counted by their own handler.
 MAX_FORM_BYTES = 4 * 2**20
@@ -34,7 +39,9 @@ def create_app(settings: Settings, *, grading: bool = True) -> web.Application:
     )
     app[keys.BUS] = Bus(settings.redis_url.get_secret_value())
     app[keys.STORAGE] = Storage(settings.uploads, settings.var_dir / "spool")
+    app[LOOP_LAG] = LoopLag()
     # In this order they start, in the reverse order they end.
+    app.cleanup_ctx.append(measured)
     app.cleanup_ctx.append(database)
     app.cleanup_ctx.append(sessions_and_limits)
     app.cleanup_ctx.append(bus)
@@ -91,10 +98,33 @@ async def worker(app: web.Application) -> AsyncIterator[None]:
     await grading.stop()
 
 
+async def warm(app: web.Application) -> AsyncIterator[None]:
+    """For a process that lasts: load what grading needs while the first pages are served, and keep it for good."""
+    settle()
+    task = asyncio.create_task(_load_rest(app[keys.SETTINGS]), name="warm")
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _load_rest(settings: Settings) -> None:
+    from app.worker.warm import load
+
+    try:
+        await asyncio.to_thread(load, settings)
+    except ImportError as error:
+        # A run says so as well, to those whom it concerns.
+        log.warning("not loaded", module=error.name)
+    settle()
+
+
 async def create() -> web.AppRunner:
     """Gunicorn's factory. The runner cancels a handler when its client leaves, which a plain app does not."""
+    app = create_app(load_settings())
+    app.cleanup_ctx.append(warm)
     return web.AppRunner(
-        create_app(load_settings()),
+        app,
         handler_cancellation=True,
         access_log=logging.getLogger("zhupi.access"),
         access_log_class=AccessLog,

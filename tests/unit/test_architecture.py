@@ -49,6 +49,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "tables": (*DOMAIN, "db"),
     "embedded": GROUND,
     "logs": GROUND,
+    "looplag": (),
     "migrate": (*GROUND, "jobs", "tables"),
 }
 # Of the top, who may not see whom.
