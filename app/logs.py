@@ -1,7 +1,8 @@
 """One log for our messages and the libraries': lines for people in development, JSON in production.
 
 No student's words: values under the keys of WITHHELD are replaced by their length, and the parts of a database
-error that repeat values (DETAIL, parameters) are cut off. Requests are logged without their query.
+error that repeat values (DETAIL, parameters) are cut off. Requests are logged by their
+route's pattern: paths hold one-time links, and queries what somebody searched for.
 """
 
 from __future__ import annotations
@@ -49,7 +50,19 @@ WITHHELD = frozenset(
     ]
 )
 _VALUES = re.compile(r"\n?(DETAIL|CONTEXT):.*|\n?\[parameters: .*", re.DOTALL)
-QUIET = ("asyncio", "httpx", "httpcore", "openai", "urllib3", "alembic")
+QUIET = (
+    "asyncio",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "openai",
+    "urllib3",
+    "alembic",
+    "pgqueuer",
+    "psycopg.pool",
+)
+NO_ROUTE = "(no route)"  # somebody else's path may hold a token as well, one cut short or mistyped
 PATHS_OF_PROBES = ("/health", "/static/")
 
 
@@ -136,8 +149,15 @@ def _formatter(shared: list[Processor], production: bool, colours: bool) -> logg
     )
 
 
+def route_of(request: BaseRequest) -> str:
+    """The pattern of the route that served a request ("/set-up/{token}"), for a log that others read."""
+    match = getattr(request, "match_info", None)
+    resource = match.route.resource if match is not None else None
+    return resource.canonical if resource is not None else NO_ROUTE
+
+
 class AccessLog(AbstractAccessLogger):
-    """aiohttp's access log as one event a request: method, path, status, bytes and milliseconds.
+    """aiohttp's access log as one event a request: method, route, status, bytes and milliseconds.
 
     Give it to `web.AppRunner(access_log_class=AccessLog)`. Probes and static files are logged at DEBUG only.
     """
@@ -147,7 +167,7 @@ class AccessLog(AbstractAccessLogger):
         level = logging.DEBUG if request.path.startswith(PATHS_OF_PROBES) else logging.INFO
         facts: MutableMapping[str, Any] = {
             "method": request.method,
-            "path": request.path,  # without the query: pairing codes and search words stand there
+            "route": route_of(request),
             "status": response.status,
             "bytes": response.body_length,
             "ms": round(time * 1000, 1),

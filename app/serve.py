@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp.worker import GunicornUVLoopWebWorker
@@ -99,10 +100,28 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def address(settings: Settings) -> str:
-    """Where a browser on this machine finds the server."""
+    """Where a browser finds the server, under a name that ALLOWED_HOSTS serves.
+
+    That is this machine's own, if it is served; else the first trusted origin of a served name (https, as a proxy shows
+    us to the world); else the first name served, at our own port.
+    """
     everywhere_or_here = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104 - compared with, not bound
     host = "localhost" if settings.host in everywhere_or_here else settings.host
+    if not _serves(settings, host):
+        for origin in settings.csrf_trusted_origins:
+            name = urlsplit(origin).hostname or ""
+            if "*" not in name and _serves(settings, name):
+                return f"{origin.rstrip('/')}/"
+        host = next((name for name in settings.allowed_hosts if "*" not in name), host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/"
+
+
+def _serves(settings: Settings, host: str) -> bool:
+    """Whether requests for a host are answered; the same rule as the pages' (app.web.middleware.hosts)."""
+    return any(
+        pattern in ("*", host) or (pattern.startswith("*.") and host.endswith(pattern[1:]))
+        for pattern in settings.allowed_hosts
+    )
 
 
 def _refusal(error: OSError, host: str, port: int) -> ProblemError:

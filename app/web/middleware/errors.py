@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from app.i18n import N_, ProblemError, Text
 from app.keys import PLAIN, REQUEST_ID
+from app.logs import route_of
 from app.web.pages import came_from, is_partial, render
 
 log = structlog.get_logger(__name__)
@@ -60,12 +61,15 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     except Exception as error:
         if _is_away(error):
             log.warning(
-                "service away", request=request.get(REQUEST_ID), path=request.path, error=type(error).__name__
+                "service away",
+                request=request.get(REQUEST_ID),
+                route=route_of(request),
+                error=type(error).__name__,
             )
             response = await problem_response(request, 503, None)
             response.headers["Retry-After"] = "5"
             return response
-        log.exception("request failed", request=request.get(REQUEST_ID), path=request.path)
+        log.exception("request failed", request=request.get(REQUEST_ID), route=route_of(request))
         return await problem_response(request, 500, None)
 
 
