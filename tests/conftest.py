@@ -21,6 +21,7 @@ from app import embedded, migrate
 from app.accounts.models import User
 from app.classes.models import Class
 from app.db import Database
+from app.embedded.place import ELSEWHERE
 from app.keys import DATABASE
 from app.main import create_app
 from app.settings import Settings
@@ -28,6 +29,16 @@ from app.tables import metadata
 from tests import factories
 
 Client = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Servers that root starts keep their data outside a closed VAR_DIR: it goes when the tests have ended."""
+    yield
+    base = tmp_path_factory.getbasetemp()
+    for link in (*base.glob("*/services"), *base.glob("*/*/services")):
+        if link.is_symlink() and link.resolve().parent == ELSEWHERE:
+            shutil.rmtree(link.resolve(), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
