@@ -1,4 +1,4 @@
-"""Every page in both languages, wide and narrow, light and dark: names, heads, ids, contrast, nothing cut off, weight."""
+"""Every page in both languages, wide and narrow, light and dark: names, heads, ids, contrast, width, weight."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OTHER_LOOKS = [(400, "light"), (1280, "dark")]
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with the demo classes, one of them graded."""
     running = serve(tmp_path_factory.mktemp("pages") / "var", "--demo")
-    running.wait_for(r"run finished|Sign in as \S+ with the password \S+")
+    running.wait_for(r"run finished")
     yield running
     end(running)
 
@@ -118,6 +118,29 @@ async def test_no_page_is_heavy(browser: Browser, demo: Served) -> None:
         weights[address] = sum(len(gzip.compress(body)) for body in bodies)
     heaviest = max(weights, key=lambda address: weights[address])
     assert 10_000 < weights[heaviest] <= MOST_BYTES, (heaviest, weights[heaviest])
+    await context.close()
+
+
+async def test_results_follow_a_decision(browser: Browser, visitor: Visitor, demo: Served) -> None:
+    """A colleague's window with the results shows a new mark, and keeps the focus and what is open."""
+    page = visitor.page
+    await page.goto(demo.url + "/")
+    work = (await hrefs(page, "/assignments/"))[-1]
+    context, other = await visit(browser, "en")
+    await sign_in(other.page, demo)
+    await other.page.goto(f"{demo.url}{work}/results?sort=name")
+    await other.page.click("#results-charts summary")
+    row = other.page.locator("table.marks tbody tr:has(td.p)").first
+    link = row.locator("a")
+    await link.focus()
+    decided = await other.page.locator("table.marks td.t").count()
+    await page.goto(f"{demo.url}{await link.get_attribute('href')}")
+    await page.locator("button.accept").first.click()
+    await expect(page.locator(".question.decided").first).to_be_visible()
+    await expect(other.page.locator("table.marks td.t")).not_to_have_count(decided)
+    assert await link.evaluate("link => link === document.activeElement")
+    assert await other.page.locator("#results-charts details").get_attribute("open") is not None
+    assert other.complaints == []
     await context.close()
 
 
