@@ -20,6 +20,9 @@ from app.i18n import N_, ProblemError
 
 # Nothing is spooled for so long: what is older was left by a process that was killed.
 SPOOL_SECONDS = 24 * 3600
+# obstore's own (twelve parts of 5 MB at once, pieces of 10 MB) hold 200 MB of a 200 MB file in memory; these 20.
+PARTS_AT_ONCE = 1
+CHUNK = 256 * 1024
 
 
 class TooLargeError(ProblemError):
@@ -88,7 +91,7 @@ class Storage:
         """Store a spooled file under its content hash and remove it from the spool."""
         key = key_of(sha256)
         size = await asyncio.to_thread(lambda: path.stat().st_size)
-        await obstore.put_async(self._store, key, path)
+        await obstore.put_async(self._store, key, path, max_concurrency=PARTS_AT_ONCE)
         self.drop(path)
         return Stored(key, sha256, size)
 
@@ -100,7 +103,7 @@ class Storage:
         try:
             result = await obstore.get_async(self._store, key)
             with os.fdopen(handle, "wb") as file:
-                async for chunk in result.stream():
+                async for chunk in result.stream(min_chunk_size=CHUNK):
                     await asyncio.to_thread(file.write, bytes(chunk))
             yield path
         finally:
@@ -109,7 +112,7 @@ class Storage:
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """The bytes of a stored file, in pieces."""
         result = await obstore.get_async(self._store, key)
-        async for chunk in result.stream():
+        async for chunk in result.stream(min_chunk_size=CHUNK):
             yield bytes(chunk)
 
     async def delete(self, key: str) -> None:
