@@ -13,6 +13,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+# A server that is there but does not answer (frozen, or cut off without a word) must not hold a page for ever.
+CONNECT_SECONDS = 5.0
+COMMAND_SECONDS = 15.0  # for one statement; ours take milliseconds
+
 Json = dict[str, Any]
 JsonList = list[Any]
 
@@ -58,6 +62,8 @@ class Database:
             max_overflow=pool_size,
             # A restarted PostgreSQL leaves dead connections in the pool; a ping finds them before a request does.
             pool_pre_ping=True,
+            pool_timeout=COMMAND_SECONDS,
+            connect_args={"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS},
             # Errors and logs must not carry what students wrote.
             hide_parameters=True,
             json_serializer=_dumps,

@@ -34,6 +34,7 @@ TITLES = {
 AWAY = (
     sqlalchemy.exc.OperationalError,
     sqlalchemy.exc.InterfaceError,
+    sqlalchemy.exc.TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     RedisError,
@@ -59,6 +60,16 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     except asyncio.CancelledError:
         raise
     except Exception as error:
+        if request.writer.output_size:
+            # Half an answer is on its way, a stream's or a file's. A second one would be taken for more of it: only
+            # a connection that breaks off tells the client, which then comes back.
+            log.warning(
+                "answer broken off",
+                request=request.get(REQUEST_ID),
+                path=request.path,
+                error=type(error).__name__,
+            )
+            raise
         if _is_away(error):
             log.warning(
                 "service away",
