@@ -27,8 +27,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -145,7 +146,7 @@ class Names:
                 numbers.add(number)
         self.parts = {part: frozenset(found) for part, found in parts.items()}
         self.wholes = _alternatives(map(_whole_pattern, sorted(wholes, key=len, reverse=True)))
-        self.numbers = _alternatives(map(_number_pattern, sorted(numbers, key=len, reverse=True)))
+        self.numbers = _number_patterns(sorted(numbers, key=len, reverse=True))
 
     @classmethod
     def of(cls, people: Iterable[Person]) -> Names:
@@ -188,16 +189,28 @@ def _whole_pattern(name: str) -> str:
     return gap.join(map(re.escape, name))
 
 
-def _number_pattern(number: str) -> str:
-    if len(number) >= LOOSE_NUMBER:
-        before, after = (r"(?<!\d)" if number[0].isdigit() else r"(?<![^\W_])"), r"(?!\d)"
-        return before + r"[ ._/-]?".join(map(re.escape, number)) + after
-    return rf"(?<![0-9A-Za-z])(?<!\d[.,]){'[._/-]?'.join(map(re.escape, number))}(?![0-9A-Za-z])(?![.,]\d)"
+def _number_patterns(numbers: Sequence[str]) -> tuple[re.Pattern[str], ...]:
+    """Short numbers as words of their own; longer ones also with spaces inside and beside letters."""
+    short = [number for number in numbers if len(number) < LOOSE_NUMBER]
+    digits = [number for number in numbers if len(number) >= LOOSE_NUMBER and number[0].isdigit()]
+    letters = [number for number in numbers if len(number) >= LOOSE_NUMBER and not number[0].isdigit()]
+    kinds = (
+        (short, "[._/-]?", r"(?<![0-9A-Za-z])(?<!\d[.,])", r"(?![0-9A-Za-z])(?![.,]\d)"),
+        (digits, "[ ._/-]?", r"(?<!\d)", r"(?!\d)"),
+        (letters, "[ ._/-]?", r"(?<![^\W_])", r"(?!\d)"),
+    )
+    made = []
+    for these, gap, before, after in kinds:
+        found = _alternatives((gap.join(map(re.escape, number)) for number in these), before, after)
+        if found is not None:
+            made.append(found)
+    return tuple(made)
 
 
-def _alternatives(patterns: Iterable[str]) -> re.Pattern[str] | None:
+def _alternatives(patterns: Iterable[str], before: str = "", after: str = "") -> re.Pattern[str] | None:
+    """One pattern for all, or None for none. The alternatives begin with letters: that lets the engine skip quickly."""
     joined = "|".join(patterns)
-    return re.compile(joined, re.IGNORECASE) if joined else None
+    return re.compile(f"{before}(?:{joined}){after}", re.IGNORECASE) if joined else None
 
 
 @dataclass(frozen=True)
@@ -224,10 +237,9 @@ class Masker:
 
     def _spans(self, folded: _Folded) -> Iterator[tuple[int, int]]:
         yield from self._parts(folded)
-        for pattern in (self.names.wholes, self.names.numbers):
-            if pattern is not None:
-                found = pattern.finditer(folded.text)
-                yield from (match.span() for match in found if not self._says(match[0]))
+        for pattern in (*self.names.numbers, *([self.names.wholes] if self.names.wholes else [])):
+            found = pattern.finditer(folded.text)
+            yield from (match.span() for match in found if not self._says(match[0]))
         yield from self._labelled(folded)
 
     @cached_property
@@ -263,13 +275,13 @@ class Masker:
             for word, start, end in folded.words
             if word.casefold() in self.names.parts
         ]
+        bare = self._bare_lines(folded.text) if known else []
         spans: Spans = []
-        for place, (plain, word, start, end, people) in enumerate(known):
+        for place, (plain, word, start, end, _) in enumerate(known):
             if place and self._belong(known[place - 1], known[place], folded.text):
                 spans += [known[place - 1][2:4], (start, end)]
             elif plain not in self._said_words and (
-                self._is_name(plain, word, start, end, folded.text)
-                or (people and self._bare(folded.text, start, end))
+                self._is_name(plain, word, start, end, folded.text) or _within(bare, start)
             ):
                 spans.append((start, end))
         return spans
@@ -297,14 +309,18 @@ class Masker:
         begins = _SENTENCE_END.search(text, max(0, start - 20), start) is not None or not text[:start].strip()
         return not word.isupper() and not (begins and _MORE_ON_LINE.match(text, end))
 
-    def _bare(self, text: str, start: int, end: int) -> bool:
-        """Whether a line holds nothing but names of the class, numbers and marks."""
-        first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
-        line = _CODE.sub("", text[first : last if last >= 0 else len(text)])
-        left = _WORD.sub(
-            lambda m: "" if _POSSESSIVE.sub("", m[0]).casefold() in self.names.parts else m[0], line
-        )
-        return not any(part.isalpha() for part in left)
+    def _bare_lines(self, text: str) -> Spans:
+        """The lines that hold nothing but names of the class, numbers and marks, in order."""
+        spans, start = [], 0
+        for line in text.split("\n"):
+            if not any(part.isalpha() for part in _WORD.sub(self._left, _CODE.sub("", line))):
+                spans.append((start, start + len(line)))
+            start += len(line) + 1
+        return spans
+
+    def _left(self, word: re.Match[str]) -> str:
+        """What is left of a word when names are taken out."""
+        return "" if _POSSESSIVE.sub("", word[0]).casefold() in self.names.parts else word[0]
 
     def _labelled(self, folded: _Folded) -> Iterator[tuple[int, int]]:
         """What stands behind labels of names and numbers."""
@@ -326,6 +342,12 @@ class Masker:
             return start, end
         head = (_NUMBER if label["number"] else _CAPITALISED).match(text, start, end)
         return (start, head.end()) if head else (start, start)
+
+
+def _within(spans: Spans, place: int) -> bool:
+    """Whether a place is inside one of the spans, which are in order."""
+    index = bisect_right(spans, place, key=lambda span: span[0]) - 1
+    return index >= 0 and place < spans[index][1]
 
 
 NOBODY = Names()

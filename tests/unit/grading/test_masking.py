@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -226,3 +227,16 @@ def test_no_name_leaves_and_quotes_point_at_the_original(
             assert fold(seen[mark.criteria[0].start : mark.criteria[0].end]) == fold(spy.quoted)
     else:
         assert mark.state is MarkState.NEEDS_TEACHER
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["Ann ", "ann ", "Will ", "Name: ", "姓名:", "名 ", "1 ", "2024", " ", "\n", "Ann'", "█", "e\u0301"],
+)
+def test_no_answer_takes_long(piece: str) -> None:
+    """20 000 characters and a school of 300: a student must not be able to hold the loop."""
+    school = [Person(f"王{chr(0x4E00 + n)}{chr(0x5000 + n)}", f"{20240000 + n}") for n in range(300)]
+    masker = Names([*school, *PEOPLE]).mask(QUESTION)
+    began = time.perf_counter()
+    masker.hide(piece * (20_000 // len(piece)))
+    assert time.perf_counter() - began < 1  # a fortieth of it here
