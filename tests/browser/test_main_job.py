@@ -63,10 +63,9 @@ async def upload(page: Page, assignment_url: str, demo: Path) -> int:
 async def grade(page: Page, assignment_url: str, cells: int) -> None:
     """Start a run and watch the matrix fill, without a reload."""
     await page.goto(assignment_url + "/run")
-    await page.click("#run-start button.primary")
-    # Starting may load the page anew; from then on the stream alone fills it.
-    await expect(page.locator("#run-state progress")).to_be_visible()
     await page.evaluate("window.sameDocument = true")
+    await page.click("#run-start button.primary")
+    await expect(page.locator("#run-state progress")).to_be_visible()
     done = page.locator("td.graded, td.needs_teacher, td.decided")
     await expect(done).to_have_count(cells, timeout=90_000)
     assert await page.evaluate("window.sameDocument") is True
