@@ -22,6 +22,7 @@ from app import embedded, migrate
 from app.assignments.models import Assignment
 from app.db import Database
 from app.events.bus import Bus
+from app.looplag import settle
 from app.marks import runs
 from app.marks.models import Run, RunState
 from app.papers.models import Paper
@@ -29,6 +30,7 @@ from app.scheme.types import Criterion, Kind, Question, Scheme
 from app.settings import Settings
 from app.storage import Storage
 from app.worker import Worker
+from app.worker.warm import load
 from benchmarks import local_graders
 from benchmarks.report import Figure, LoopWatch, write
 from tests import factories
@@ -118,6 +120,9 @@ async def measure(settings: Settings, stub: ModelServer) -> list[Figure]:
     await worker.start()
     watch = LoopWatch()
     try:
+        # As the server does at its start: modules first, then no more collections over them.
+        load(settings)
+        settle()
         stub.control(latency=0.01)
         await grade(database, await prepare(database, storage))
         store = redis.Redis.from_url(settings.redis_url.get_secret_value())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -27,6 +27,10 @@ BROKEN = (ValueError, AssertionError, RuntimeError, HttpProcessingError, web.Req
 FILE_NAME = re.compile(r';\s*filename="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
+class _BrokenOffError(Exception):
+    """The form ended early or is none. Apart from BROKEN, so that a fault of our own is not told as the sender's."""
+
+
 class UploadError(ProblemError):
     """An upload without files, or one that broke off."""
 
@@ -40,7 +44,7 @@ async def submit(request: web.Request) -> web.StreamResponse:
     batch = Batch(request.app, assignment.id, user_of(request).id)
     try:
         await _take_all(request, batch)
-    except BROKEN as error:
+    except _BrokenOffError as error:
         done = sum(verdict.state != "refused" for verdict in batch.verdicts)
         raise UploadError(
             N_("The upload broke off. {count} files had arrived whole and are kept; send the others again."),
@@ -58,14 +62,29 @@ async def submit(request: web.Request) -> web.StreamResponse:
 async def _take_all(request: web.Request, batch: Batch) -> None:
     if not request.content_type.startswith("multipart/"):
         return
-    reader = await request.multipart()
-    while (part := await reader.next()) is not None:
-        if isinstance(part, MultipartReader):
-            raise ValueError("a form within the form")
+    with _reading():
+        reader = await request.multipart()
+    while (part := await _next_part(reader)) is not None:
         name = file_name(part)
         if name is None:
             continue  # a plain field; the reader skips what was not read
         await batch.take(clean_name(name), _chunks(part))
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except BROKEN as error:
+        raise _BrokenOffError from error
+
+
+async def _next_part(reader: MultipartReader) -> BodyPartReader | None:
+    with _reading():
+        part = await reader.next()
+        if isinstance(part, MultipartReader):
+            raise ValueError("a form within the form")
+    return part
 
 
 def file_name(part: BodyPartReader) -> str | None:
@@ -90,7 +109,9 @@ def _is_text(name: str) -> bool:
 async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
     # An empty piece is not the end: only the boundary is, and a body that stops before it raises.
     while not part.at_eof():
-        if chunk := await part.read_chunk(CHUNK):
+        with _reading():
+            chunk = await part.read_chunk(CHUNK)
+        if chunk:
             yield chunk
 
 

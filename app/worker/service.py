@@ -30,6 +30,7 @@ from app.grading.state import PaperResult
 from app.i18n import N_, ProblemError, Text
 from app.intake.process import close_readers
 from app.jobs import GRADE, READ, Again, Consumer, Handler, Taken, forget_finished
+from app.looplag import settle
 from app.marks import claims, runs
 from app.marks.claims import ClaimResult, LetGo
 from app.marks.models import RunPaperState
@@ -43,6 +44,7 @@ from app.worker.paper import DecidedMarks, Plan, StoringSink
 from app.worker.patience import is_away, patiently
 from app.worker.reading import Reader
 from app.worker.recorder import Recorder
+from app.worker.warm import load
 
 log = structlog.get_logger(__name__)
 
@@ -354,6 +356,8 @@ def main(settings: Settings) -> None:
     """`zhupi worker`: read and grade until SIGTERM or SIGINT."""
     import uvloop
 
+    load(settings)
+    settle()
     uvloop.run(_alone(settings))
 
 
