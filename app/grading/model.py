@@ -38,6 +38,10 @@ class ChatModel(Protocol):
         """Ask once. Retries for rate limits and server faults happen inside. Raises ModelError."""
         ...
 
+    async def distrust(self, system: str, user: str, schema: Mapping[str, Any]) -> None:
+        """The answer to these words was of no use: who keeps answers must not give it to another run."""
+        return
+
 
 @dataclass(frozen=True, slots=True)
 class EarlierMark:

@@ -103,13 +103,19 @@ class ModelGrader:
         # Judged by what the model saw; the quotes are then cut from what the student wrote.
         seen = masker.hide(text)
         schema, asked = reply_schema(question), user
+        said = []
         for attempt in range(1, ATTEMPTS + 1):
+            said.append(asked)
             reply = await self._chat.complete(system, asked, schema)
             bill.add(reply)
             judgement = judge(reply.content, question, seen)
             if not judgement.problems or attempt == ATTEMPTS:
                 break
             asked = repair(user, reply.content, judgement.problems, fence)
+        if judgement.problems:
+            # Or the teacher's next run would get the same faulty answers again.
+            for words in said:
+                await self._chat.distrust(system, words, schema)
         return restored(judgement, text)
 
     def _to_teacher(

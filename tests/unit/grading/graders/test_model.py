@@ -67,6 +67,7 @@ class Scripted:
     def __init__(self, *replies: str | Exception) -> None:
         self.replies = list(replies)
         self.asked: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.distrusted: list[str] = []
 
     async def complete(self, system: str, user: str, schema: Mapping[str, Any]) -> ChatReply:
         self.asked.append((system, user, schema))
@@ -74,6 +75,9 @@ class Scripted:
         if isinstance(reply, Exception):
             raise reply
         return ChatReply(reply, 100, 10, 0.25)
+
+    async def distrust(self, system: str, user: str, schema: Mapping[str, Any]) -> None:
+        self.distrusted.append(user)
 
 
 def row(points: Any, quote: Any = "", reason: Any = "Because.") -> dict[str, Any]:
@@ -127,7 +131,7 @@ async def server(process: ModelServer) -> ModelServer:
 
 @pytest.fixture
 async def chat(server: ModelServer) -> AsyncIterator[OpenAIChat]:
-    chat = connect("custom", server.url, "", "m", timeout_seconds=0.7, max_retries=0, max_parallel=32)
+    chat = connect("custom", server.url, "", "m", timeout_seconds=2.0, max_retries=0, max_parallel=32)
     yield chat
     await chat.aclose()
 
@@ -324,6 +328,12 @@ async def test_an_error_in_the_second_call_keeps_the_first_on_the_bill() -> None
     wasted = BilledModelError(Text("{model} sent an empty answer", {"model": "m"}), ChatReply("", 7, 1, 0.5))
     mark, _ = await marked("nonsense", wasted)
     assert (mark.tokens_in, mark.tokens_out, mark.cost) == (107, 11, 0.75)
+
+
+async def test_answers_that_came_to_nothing_are_not_for_the_next_run() -> None:
+    chat = Scripted("nothing", "nothing again")
+    await ModelGrader(chat, Earlier()).grade(QUESTION, ANSWER, ENGLISH)
+    assert chat.distrusted == [user for _, user, _ in chat.asked] and len(chat.distrusted) == 2
 
 
 async def test_an_answer_too_long_costs_nothing() -> None:
