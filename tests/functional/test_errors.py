@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientError, web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 from redis.exceptions import ConnectionError as RedisAwayError
@@ -37,6 +37,11 @@ async def fail(request: web.Request) -> web.Response:
         case "stale":
             raise StaleError("Somebody was first.")
         case "redis":
+            raise RedisAwayError(SECRET)
+        case "half":
+            half = web.StreamResponse()
+            await half.prepare(request)
+            await half.write(b"data: 1\n\n")
             raise RedisAwayError(SECRET)
         case "slow":
             raise TimeoutError
@@ -96,6 +101,14 @@ async def test_every_error_is_a_page_and_a_partial(
     assert said in html
     assert "<html" not in html
     assert (partial.headers["HX-Retarget"], partial.headers["HX-Reswap"]) == ("#problems", "innerHTML")
+
+
+async def test_half_an_answer_breaks_off(client: TestClient[web.Request, web.Application]) -> None:
+    """An error page behind half a stream would leave the client waiting for the rest; an end makes it come back."""
+    answer = await client.get("/fail/half")
+    assert answer.status == 200
+    with pytest.raises(ClientError):
+        await asyncio.wait_for(answer.read(), 5)
 
 
 async def test_errors_speak_ones_language(client: TestClient[web.Request, web.Application]) -> None:
