@@ -97,10 +97,20 @@ class PaperResult:
 
 
 def needs_teacher(
-    label: str, kind: str, maximum: float, reason: Text, criteria: tuple[CriterionMark, ...] = (), **facts: object
+    label: str,
+    kind: str,
+    maximum: float,
+    reason: Text,
+    criteria: tuple[CriterionMark, ...] = (),
+    **facts: object,
 ) -> QuestionMark:
     """The one way to hand a question to the teacher; `facts` are further fields of QuestionMark."""
     return QuestionMark(
-        label=label, kind=kind, max=maximum, state=MarkState.NEEDS_TEACHER, reason=reason, criteria=criteria,
+        label=label,
+        kind=kind,
+        max=maximum,
+        state=MarkState.NEEDS_TEACHER,
+        reason=reason,
+        criteria=criteria,
         **facts,  # type: ignore[arg-type]  # field names checked by the dataclass itself
     )
