@@ -42,6 +42,8 @@ async def make() -> web.Application:
     env.globals["url"] = lambda name, **parts: named[name].url_for(**parts)
     values = {
         "assignment": assignment, "klass": klass, "tab": "results", "view": view, "user": None, "flashes": [],
+        "cursor": "0-0",
+        "sort": table.SORTS[0],
         "here": URL("/"),
     }  # fmt: skip
 
