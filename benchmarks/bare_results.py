@@ -7,6 +7,7 @@ once at start; every request renders the whole page from them.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import aiohttp_jinja2
 import uvloop
@@ -40,7 +41,7 @@ async def make() -> web.Application:
     pages.equip(env)
     env.auto_reload = False
     env.globals["url"] = lambda name, **parts: named[name].url_for(**parts)
-    values = {
+    values: dict[str, Any] = {
         "assignment": assignment, "klass": klass, "tab": "results", "view": view, "user": None, "flashes": [],
         "cursor": "0-0",
         "sort": table.SORTS[0],
