@@ -178,7 +178,7 @@ def test_nothing_of_one_machine_is_in_the_repository() -> None:
 
 def test_the_search_finds_what_it_is_for() -> None:
     bad = ("see /ho" + "me/chen/x", "https://registry." + "npmjs.org/htmx", "--index-" + "url https://x")
-    good = ("/health/live", "--no-emit-index-url", "docs/work/x.md", "tmp/work")
+    good = ("/health/live", "--no-emit-index-url", "docs/" + "work/x.md", "tmp/work")
     assert all(FOREIGN.search(line) for line in bad)
     assert not any(FOREIGN.search(line) for line in good)
 
