@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import json
 import sys
+import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,7 @@ class State:
     in_flight_max: int = 0
     answered: int = 0
     by_key: Counter[str] = field(default_factory=Counter)
+    first_answered: dict[str, float] = field(default_factory=dict)
     by_status: Counter[int] = field(default_factory=Counter)
     limited: set[str] = field(default_factory=set)
     bodies: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_BODIES))
@@ -98,16 +100,25 @@ class State:
     def forget(self) -> None:
         """Set all counters to nothing."""
         self.calls = self.in_flight_max = self.answered = 0
-        for counter in (self.by_key, self.by_status, self.limited, self.bodies, self.headers):
+        for counter in (
+            self.by_key,
+            self.first_answered,
+            self.by_status,
+            self.limited,
+            self.bodies,
+            self.headers,
+        ):
             counter.clear()
 
     def report(self) -> dict[str, Any]:
-        """The counters as JSON: `by_key` counts answered (paid) calls by the digest of model and messages."""
+        """The counters as JSON: `by_key` counts answered (paid) calls by the digest of model and messages,
+        `first_answered` is when each was answered first, in seconds since 1970."""
         return {
             "mode": self.mode,
             "calls": self.calls,
             "answered": self.answered,
             "by_key": dict(self.by_key),
+            "first_answered": self.first_answered,
             "by_status": {str(status): count for status, count in self.by_status.items()},
             "in_flight": self.in_flight,
             "in_flight_max": self.in_flight_max,
@@ -250,7 +261,9 @@ async def chat(request: web.Request) -> web.StreamResponse:
         response = await deliver(request, state, mode, body)
         state.by_status[200] += 1
         state.answered += 1
-        state.by_key[call_key(body)] += 1
+        key = call_key(body)
+        state.by_key[key] += 1
+        state.first_answered.setdefault(key, time.time())
         return response
     finally:
         state.in_flight -= 1

@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 MODEL_SERVER = Path(__file__).parent / "model_server.py"
 PROMPT_ANSWER_SECONDS = 10.0
+# An answer given so short before a process was killed, or while it was dying, may have died with it unread.
+IN_FLIGHT_SECONDS = 0.5
 
 
 class ModelServer:
@@ -59,6 +62,24 @@ class ModelServer:
     def counters(self) -> dict[str, Any]:
         """calls, answered, by_key, by_status, in_flight, in_flight_max, bodies and headers (the last 500)."""
         return self._ask(None)
+
+    def paid_again(self, kills: Sequence[float] = (), at_once: int = 1) -> list[str]:
+        """The digests of calls that were answered more than once without need.
+
+        Each of `kills` (seconds since 1970, when a process that asks was killed) excuses at most `at_once` calls,
+        whose first answer came less than IN_FLIGHT_SECONDS from it: nobody can keep what it had no time to read.
+        """
+        counters = self.counters()
+        again = [key for key, count in counters["by_key"].items() if count > 1]
+        for kill in kills:
+            answered = counters["first_answered"]
+            unread = [
+                key
+                for key in again
+                if abs(answered[key] - kill) < IN_FLIGHT_SECONDS and counters["by_key"][key] == 2
+            ]
+            again = [key for key in again if key not in unread[:at_once]]
+        return again
 
     def _ask(self, data: bytes | None) -> dict[str, Any]:
         address = self.url.removesuffix("/v1") + "/control"
