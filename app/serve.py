@@ -61,8 +61,8 @@ def serve(settings: Settings, *, demo: bool = False) -> None:
             import app.main
 
             services.wait()
+            _hand_on(settings, services)
             settings = settings.with_services(services.database_url, services.redis_url)
-            _hand_on(settings)
             _tell(preparing, settings)
             # Before the fork as well: the workers share what was loaded.
             import app.worker
@@ -139,14 +139,18 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _hand_on(settings: Settings) -> None:
-    """Put the services' addresses where the workers read their settings."""
-    for name, value in (
-        ("DATABASE_URL", settings.postgres_url),
-        ("REDIS_URL", settings.redis_url.get_secret_value()),
+def _hand_on(settings: Settings, services: embedded.Services) -> None:
+    """Put the addresses of services that were started where the workers read their settings.
+
+    Given ones stay as they were given: with its password filled in, an address would be one too many beside it.
+    """
+    for name, given, started in (
+        ("DATABASE_URL", settings.postgres_url, services.database_url),
+        ("REDIS_URL", settings.redis_url.get_secret_value(), services.redis_url),
     ):
-        os.environ.pop(name + "_FILE", None)
-        os.environ[name] = value
+        if not given:
+            os.environ.pop(name + "_FILE", None)
+            os.environ[name] = started
 
 
 def _tell(child: subprocess.Popen[str], settings: Settings) -> None:

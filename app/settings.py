@@ -2,29 +2,38 @@
 
 A setting is read from the environment variable of its name (in capitals) or from the file that NAME_FILE
 names, as Docker secrets are handed over. Giving both is a mistake that stops the start. An empty variable
-counts as not given, because compose files pass `NAME=${NAME:-}`. `docs/settings.md` is made from the
-descriptions here by `tools/settings_docs.py`; a test compares them.
+counts as not given, because compose files pass `NAME=${NAME:-}`. A variable that looks like a setting and is
+none stops the start as well (settings_names). `docs/settings.md` is made from the descriptions here by
+`tools/settings_docs.py`; a test compares them.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import secrets
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from app import settings_checks as checks
-from app.i18n import N_, ProblemError, Text
-from app.settings_checks import PROVIDERS, BadValueError
+from app import settings_names as names
+from app import settings_sources as where
+from app import settings_urls as urls
+from app.i18n import ProblemError, Text
+from app.settings_checks import PROVIDERS
+from app.settings_urls import MASK
 
-SHORTEST_SECRET = 32  # characters; 32 of base64 are 192 bits, above the 128 that signing needs
 MEBIBYTE = 1024 * 1024
-MASK = "********"
 
 
 class Environment(StrEnum):
@@ -42,17 +51,15 @@ class SettingsError(ProblemError):
         super().__init__(problems[0])
 
 
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(checks.words)]
+Words = Annotated[tuple[str, ...], BeforeValidator(checks.words)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(checks.postgres_url)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)]
 
 
-class Settings(BaseSettings):
-    """All settings of a process. Made by `load_settings`; keywords (in tests) outrank the environment."""
+class Settings(BaseModel):
+    """All settings of a process. Made by `load_settings` from the environment, in tests from keywords alone."""
 
-    model_config = SettingsConfigDict(
-        extra="ignore", frozen=True, env_ignore_empty=True, validate_default=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True, validate_default=True, hide_input_in_errors=True)
 
     environment: Annotated[Environment, BeforeValidator(checks.lower)] = Field(
         default=Environment.DEVELOPMENT,
@@ -63,8 +70,8 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr = Field(
         default=SecretStr(""),
-        description="Signs cookies and codes; at least 32 characters. Required in production; "
-        "elsewhere one is made and kept in VAR_DIR.",
+        description="Redis keeps sign-ins under a code made with it: a copy of Redis lets nobody in, and a new key "
+        "ends all sign-ins. At least 32 characters. Required in production; elsewhere one is made and kept in VAR_DIR.",
     )
     var_dir: Path = Field(default=Path("var"), description="Folder for everything that this server writes.")
     host: str = Field(default="127.0.0.1", description="Address that the server listens on.")
@@ -78,6 +85,11 @@ class Settings(BaseSettings):
     csrf_trusted_origins: Annotated[Words, AfterValidator(checks.origins)] = Field(
         default=(),
         description="Further origins whose pages may send forms here, such as `https://*.example.com`.",
+    )
+    trusted_proxies: Annotated[Words, AfterValidator(checks.networks)] = Field(
+        default=(),
+        description="Addresses or networks (`172.16.0.0/12`) of the proxies before this server, separated by commas. "
+        "Only from them X-Real-IP, X-Forwarded-Proto and X-Request-ID are believed.",
     )
     language: Annotated[Literal["zh", "en"], BeforeValidator(checks.language)] = Field(
         default="en",
@@ -101,9 +113,18 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Database for the workflow's checkpoints. Empty: that of DATABASE_URL.",
     )
+    database_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="The password for DATABASE_URL, and POSTGRES_CHECKPOINT_URL if that has none, when it is not "
+        "written into them.",
+    )
     redis_url: Annotated[SecretStr, AfterValidator(checks.redis_url)] = Field(
         default=SecretStr(""),
         description="Redis's or Valkey's address. Empty: Zhupi runs its own in VAR_DIR.",
+    )
+    redis_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="The password for REDIS_URL, when it is not written into it.",
     )
     enable_cache: bool = Field(
         default=True, description="Answers of a model are kept and not paid for twice."
@@ -141,36 +162,38 @@ class Settings(BaseSettings):
         description="Endings of file names that may be uploaded, separated by commas.",
     )
 
+    backup_dir: Path | None = Field(
+        default=None, description="Folder for backups. Empty: `backups` in VAR_DIR."
+    )
+
     log_level: Level = Field(default="INFO", description="Least important messages that are logged.")
     log_file: Path | None = Field(default=None, description="The log is also written to this file.")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Keywords, then the environment; no .env file, which would hide where a value comes from."""
-        return init_settings, env_settings
+    log_file_max_size: Annotated[int, AfterValidator(checks.log_size)] = Field(
+        default=50 * MEBIBYTE,
+        ge=0,
+        description="Bytes at which LOG_FILE is put aside as `.1`, `.2` and so on. 0: never, as for logrotate.",
+    )
+    log_file_kept: int = Field(
+        default=5, ge=1, le=1000, description="How many files put aside are kept; older ones are deleted."
+    )
+    heartbeat_file: Path | None = Field(
+        default=None,
+        description="File that `zhupi worker` touches every few seconds. Empty: one in the system's temporary folder.",
+    )
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
-        if self.llm_provider in checks.ADDRESS_NEEDED and not self.llm_base_url:
-            message = N_("LLM_PROVIDER={value} needs LLM_BASE_URL: the address of the endpoint.")
-            raise BadValueError(message, value=self.llm_provider)
-        key = self.secret_key.get_secret_value()
-        if self.production and not key:
-            message = N_(
-                "SECRET_KEY is required in production: {count} characters or more, for example the output of "
-                "openssl rand -base64 48."
-            )
-            raise BadValueError(message, count=SHORTEST_SECRET)
-        if key and len(key) < SHORTEST_SECRET:
-            message = N_("SECRET_KEY is too short: it needs {count} characters or more.")
-            raise BadValueError(message, count=SHORTEST_SECRET)
+        conflicts = checks.conflicts(self)
+        if conflicts:
+            raise checks.ConflictsError(conflicts)
+        password = self.database_password.get_secret_value()
+        for name, secret in (
+            ("database_url", password),
+            ("postgres_checkpoint_url", password),
+            ("redis_url", self.redis_password.get_secret_value()),
+        ):
+            url = urls.with_password(getattr(self, name).get_secret_value(), secret)
+            object.__setattr__(self, name, SecretStr(url))  # frozen for everybody else
         return self
 
     @property
@@ -201,101 +224,69 @@ class Settings(BaseSettings):
         return str(Path(self.upload_dir or self.var_dir / "uploads").absolute())
 
     @property
+    def backups(self) -> Path:
+        """The folder for backups, absolute."""
+        return (self.backup_dir or self.var_dir / "backups").absolute()
+
+    @property
     def asks_model(self) -> bool:
         """Whether a model can be asked: there is a key, or the provider is the school's own and needs none."""
         return bool(self.llm_api_key.get_secret_value()) or self.llm_provider in checks.OWN_PROVIDERS
 
     def with_services(self, database_url: str, redis_url: str) -> Settings:
         """These settings with the addresses of services that were started meanwhile."""
-        urls = {"database_url": SecretStr(database_url), "redis_url": SecretStr(redis_url)}
-        return self.model_copy(update=urls)
+        found = {"database_url": SecretStr(database_url), "redis_url": SecretStr(redis_url)}
+        return self.model_copy(update=found)
 
 
 def load_settings() -> Settings:
-    """The settings from the environment and the files that it names. Raises SettingsError.
+    """The settings from the environment and the files that it names. Raises SettingsError with every problem.
 
     Without SECRET_KEY, outside production, one is made once and kept in VAR_DIR/secret_key (mode 0600).
     """
-    values, problems = _from_files()
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        for item in error.errors(include_url=False):
-            name = str(item["loc"][0]) if item["loc"] else ""
-            given = values.get(name) or os.environ.get(name.upper(), "")
-            problems.append(checks.problem(item, MASK if _secret(name) else given))
-    if problems:
-        raise SettingsError(tuple(problems))
+    given = where.given(Settings.model_fields, os.environ)
+    settings = _checked(given)
+    given.problems += names.unknown(os.environ, [name.upper() for name in Settings.model_fields])
+    if settings is None or given.problems:
+        raise SettingsError(tuple(given.problems))
     if not settings.secret_key.get_secret_value():
-        settings = settings.model_copy(update={"secret_key": SecretStr(_kept_secret(settings.var_dir))})
+        key = SecretStr(where.kept_secret(settings.var_dir))
+        settings = settings.model_copy(update={"secret_key": key})
     return settings
+
+
+def _checked(given: where.Given) -> Settings | None:
+    """The settings, or None and what is wrong added to the problems.
+
+    What values do together is checked without the bad ones, so that one start tells everything.
+    """
+    while True:
+        try:
+            return Settings.model_validate(given.values)
+        except ValidationError as error:
+            for item in error.errors(include_url=False):
+                name = str(item["loc"][0]) if item["loc"] else ""
+                value = given.values.pop(name, "")
+                if name in given.bad:
+                    return None  # a default that is wrong: nothing is left to take away
+                given.problems += checks.problems(item, MASK if _secret(name) else value, given.bad)
+                given.bad.add(name)
 
 
 def sources() -> dict[str, str]:
     """Where each setting comes from, by its name in capitals: NAME, NAME_FILE or "" (the default)."""
-    names = [name.upper() for name in Settings.model_fields]
-    return {name: next((key for key in (name, name + "_FILE") if os.environ.get(key)), "") for name in names}
+    return {name.upper(): where.source_of(name.upper(), os.environ) for name in Settings.model_fields}
 
 
 def shown(settings: Settings, name: str) -> str:
-    """A setting's value for a person, by its field name. Secrets are masked, URLs up to their scheme."""
+    """A setting's value for a person, by its field name. Secrets are masked, addresses without their password."""
     value = getattr(settings, name)
     if isinstance(value, SecretStr):
-        scheme = re.match(r"\w+://", value.get_secret_value()) if name.endswith("_url") else None
-        return (scheme[0] if scheme else "") + MASK if value else ""
+        secret = value.get_secret_value()
+        return urls.masked(secret) if secret and name.endswith("_url") else MASK if secret else ""
     return ",".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
 
 
 def _secret(name: str) -> bool:
     """Whether a field's value must not be shown."""
     return name in Settings.model_fields and Settings.model_fields[name].annotation is SecretStr
-
-
-def _from_files() -> tuple[dict[str, Any], list[Text]]:
-    """What the files named by NAME_FILE hold, by field name, and what is wrong with them."""
-    values: dict[str, Any] = {}
-    problems: list[Text] = []
-    for name, origin in sources().items():
-        file = os.environ.get(name + "_FILE")
-        if not file:
-            continue
-        if origin == name:
-            problems.append(Text("{name} and {name}_FILE are both set; keep one of them.", {"name": name}))
-            continue
-        try:
-            values[name.lower()] = Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as error:
-            why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "UTF-8"
-            problems.append(
-                Text("{name}_FILE={file} cannot be read: {why}", {"name": name, "file": file, "why": why})
-            )
-    return values, problems
-
-
-def _kept_secret(var_dir: Path) -> str:
-    """The key in VAR_DIR/secret_key, made when there is none. Two starts at once agree on one key."""
-    path = var_dir / "secret_key"
-    draft = var_dir / f".secret_key.{os.getpid()}"
-    try:
-        var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(48))
-            # A link fails when the other start was first, and never shows a half-written file.
-            try:
-                path.hardlink_to(draft)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        key = path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise ProblemError(
-            "VAR_DIR={path} cannot be used: {why}", path=str(var_dir), why=str(error)
-        ) from None
-    if not re.fullmatch(rf"\S{{{SHORTEST_SECRET},}}", key):
-        raise ProblemError(
-            "{path} does not hold a usable key; delete it and a new one is made.", path=str(path)
-        )
-    return key

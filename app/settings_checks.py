@@ -7,14 +7,20 @@ variable's name and is filled in by `problem`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from pydantic_core import ErrorDetails
 
 from app.i18n import DEFAULT_LANGUAGE, LANGUAGES, N_, Text
+from app.settings_sources import SHORTEST_SECRET
+from app.settings_urls import has_password, has_user
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 # The names in LLM_PROVIDER. Their addresses are the engine's matter (grading/endpoint.py); a test compares the names.
 PROVIDERS = ("openrouter", "openai", "gemini", "deepseek", "qwen", "ollama", "vllm", "custom")
@@ -29,6 +35,14 @@ class BadValueError(ValueError):
     def __init__(self, message: str, **values: Any) -> None:
         self.message, self.values = message, values
         super().__init__(message)
+
+
+class ConflictsError(ValueError):
+    """Settings that do not fit together: for each the fields that it concerns, and the refusal."""
+
+    def __init__(self, conflicts: list[tuple[str, BadValueError]]) -> None:
+        self.conflicts = conflicts
+        super().__init__(conflicts[0][1].message)
 
 
 def words(value: object) -> object:
@@ -152,6 +166,66 @@ def hosts(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.lower().strip("[]") for value in values)
 
 
+def networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    """IP addresses and networks, in their usual form; an address with a mask's bits set is its network."""
+    found = []
+    for value in values:
+        try:
+            found.append(str(ip_network(value.strip("[]"), strict=False)))
+        except ValueError:
+            message = N_("{name}: {value} is not an address or network such as 10.0.0.5 or 172.16.0.0/12.")
+            raise BadValueError(message, value=value) from None
+    return tuple(found)
+
+
+SMALLEST_LOG = 64 * 1024
+
+
+def log_size(value: int) -> int:
+    """0, or a size that does not put a file aside with every few lines."""
+    if 0 < value < SMALLEST_LOG:
+        message = N_("{name}={value} is too small: the least is {ge}, or 0 to leave it to others.")
+        raise BadValueError(message, value=value, ge=SMALLEST_LOG)
+    return value
+
+
+def conflicts(settings: Settings) -> list[tuple[str, BadValueError]]:
+    """What does not fit together: the field that is to be mended, and the sentence."""
+    found: list[tuple[str, BadValueError]] = []
+
+    def add(field: str, message: str, **values: Any) -> None:
+        found.append((field, BadValueError(message, **values)))
+
+    if settings.llm_provider in ADDRESS_NEEDED and not settings.llm_base_url:
+        message = N_("LLM_PROVIDER={value} needs LLM_BASE_URL: the address of the endpoint.")
+        add("llm_base_url", message, value=settings.llm_provider)
+    key = settings.secret_key.get_secret_value()
+    if settings.production and not key:
+        message = N_(
+            "SECRET_KEY is required in production: {count} characters or more, for example the output of "
+            "openssl rand -base64 48."
+        )
+        add("secret_key", message, count=SHORTEST_SECRET)
+    if key and len(key) < SHORTEST_SECRET:
+        message = N_("SECRET_KEY is too short: it needs {count} characters or more.")
+        add("secret_key", message, count=SHORTEST_SECRET)
+    for service in ("database", "redis"):
+        password = getattr(settings, f"{service}_password").get_secret_value()
+        url = getattr(settings, f"{service}_url").get_secret_value()
+        names = {"password": f"{service}_password".upper(), "address": f"{service}_url".upper()}
+        if not password:
+            continue
+        if not url:
+            add(f"{service}_url", N_("{password} needs {address}: the address that it is for."), **names)
+        elif has_password(url):
+            message = N_("{password} and a password in {address} are both set; keep one of them.")
+            add(f"{service}_url", message, **names)
+        elif service == "database" and not has_user(url):
+            message = N_("{password} needs a user in {address}, as in postgresql://user@host/database.")
+            add(f"{service}_url", message, **names)
+    return found
+
+
 # pydantic's own refusals, by their documented type names.
 _MESSAGES: Mapping[str, str] = {
     "int_parsing": N_("{name}={value} is not a whole number."),
@@ -165,18 +239,23 @@ _MESSAGES: Mapping[str, str] = {
 }
 
 
-def problem(item: ErrorDetails, value: str) -> Text:
-    """pydantic's error as a sentence that names the variable. `value` is what was given, masked if secret."""
+def problems(item: ErrorDetails, value: str, known: Collection[str] = ()) -> list[Text]:
+    """pydantic's error as sentences that name the variable. `value` is what was given, masked if secret.
+
+    Conflicts that concern a field in `known`, which is bad anyway, are left out.
+    """
     name = str(item["loc"][0]).upper() if item["loc"] else ""
     facts: dict[str, Any] = {"name": name, "value": value}
     context = item.get("ctx", {})
     bad = context.get("error")
+    if isinstance(bad, ConflictsError):
+        return [Text(each.message, each.values) for field, each in bad.conflicts if field not in known]
     if isinstance(bad, BadValueError):
-        return Text(bad.message, facts | bad.values)
+        return [Text(bad.message, facts | bad.values)]
     if "expected" in context:  # "'a', 'b' or 'c'" in English: keep the names only
         facts["expected"] = ", ".join(re.findall(r"'([^']*)'", str(context["expected"])))
     facts |= {key: context[key] for key in ("gt", "ge", "le") if key in context}
     message = _MESSAGES.get(item["type"])
     if message is None:
-        return Text("{name}={value} cannot be used: {why}", facts | {"why": item["msg"]})
-    return Text(message, facts)
+        return [Text("{name}={value} cannot be used: {why}", facts | {"why": item["msg"]})]
+    return [Text(message, facts)]

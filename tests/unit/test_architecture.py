@@ -11,8 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LONGEST_MODULE = 400
 
-DOMAIN = ("accounts", "classes", "assignments", "papers", "marks", "classroom")
-GROUND = ("db", "settings", "settings_checks", "i18n", "document", "scheme", "storage")
+DOMAIN = ("accounts", "audit", "classes", "assignments", "papers", "marks", "classroom")
+SETTINGS = ("settings_checks", "settings_names", "settings_sources", "settings_urls")
+GROUND = ("db", "network", "settings", *SETTINGS, "i18n", "document", "scheme", "storage")
 MIDDLE = (*DOMAIN, "reports", "intake", "grading", "events", "jobs")
 # Where parts meet: these may see everything.
 TOP = (
@@ -28,6 +29,7 @@ TOP = (
     "migrate",
     "logs",
     "embedded",
+    "upkeep",
 )
 
 # What each part of the middle and of the ground may import besides itself. Domain packages see those before them.
@@ -41,9 +43,13 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "scheme": ("document", "i18n"),
     "document": ("i18n", "scheme"),
     "i18n": ("document", "scheme"),
-    "db": ("i18n", "settings"),
-    "settings": ("i18n", "settings_checks"),
-    "settings_checks": ("i18n",),
+    "db": ("i18n", "network", "settings"),
+    "network": ("i18n",),
+    "settings": ("i18n", *SETTINGS),
+    "settings_checks": ("i18n", "settings", "settings_sources", "settings_urls"),
+    "settings_names": ("i18n",),
+    "settings_sources": ("i18n",),
+    "settings_urls": (),
     "storage": ("i18n", "settings"),
     "keys": ("accounts", "events", *GROUND),
     "tables": (*DOMAIN, "db"),

@@ -201,6 +201,130 @@ def test_all_bad_values_are_reported_at_once() -> None:
     }
 
 
+def test_what_does_not_fit_together_is_told_beside_bad_values() -> None:
+    said = problems(
+        PORT="x", SECRET_KEY="short", LLM_PROVIDER="custom", DATABASE_PASSWORD="p", DATABASE_URL="h"
+    )
+    assert [sentence.split(" ")[0] for sentence in said] == [
+        "PORT=x",
+        "DATABASE_URL",  # what is bad by itself is not told again for its password
+        "LLM_PROVIDER=custom",
+        "SECRET_KEY",
+    ]
+
+
+def test_a_key_that_cannot_be_read_is_not_also_missing() -> None:
+    (said,) = problems(ENVIRONMENT="production", SECRET_KEY_FILE="/no/such/file")
+    assert said.startswith("SECRET_KEY_FILE=/no/such/file cannot be read")
+
+
+# --- Passwords beside addresses ---------------------------------------------------------------------------------------
+
+
+def test_passwords_are_filled_into_the_addresses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "database").write_text("p@s/s w:rd%\n")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://zhupi@db:5432/zhupi")
+    monkeypatch.setenv("POSTGRES_CHECKPOINT_URL", "postgresql://zhupi@other/checkpoints?sslmode=require")
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(tmp_path / "database"))
+    monkeypatch.setenv("REDIS_URL", "redis://redis:6379/0")
+    monkeypatch.setenv("REDIS_PASSWORD", "geheim")
+    settings = load_settings()
+    assert settings.postgres_url == "postgresql://zhupi:p%40s%2Fs%20w%3Ard%25@db:5432/zhupi"
+    assert settings.checkpoint_url == (
+        "postgresql://zhupi:p%40s%2Fs%20w%3Ard%25@other/checkpoints?sslmode=require"
+    )
+    assert settings.redis_url.get_secret_value() == "redis://:geheim@redis:6379/0"
+    printed = " ".join(shown(settings, name) for name in Settings.model_fields)
+    assert "geheim" not in printed
+    assert "p%40s" not in printed
+    assert "zhupi:********@db:5432/zhupi" in printed
+
+
+def test_a_checkpoint_database_keeps_its_own_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@db/d")
+    monkeypatch.setenv("POSTGRES_CHECKPOINT_URL", "postgresql://u:own@other/c")
+    monkeypatch.setenv("DATABASE_PASSWORD", "p")
+    settings = load_settings()
+    assert (settings.postgres_url, settings.checkpoint_url) == (
+        "postgresql://u:p@db/d",
+        "postgresql://u:own@other/c",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"DATABASE_PASSWORD": "p"}, "DATABASE_PASSWORD needs DATABASE_URL: the address that it is for."),
+        ({"REDIS_PASSWORD": "p"}, "REDIS_PASSWORD needs REDIS_URL: the address that it is for."),
+        (
+            {"DATABASE_PASSWORD": "hidden", "DATABASE_URL": "postgresql://u:hidden@h/d"},
+            "DATABASE_PASSWORD and a password in DATABASE_URL are both set; keep one of them.",
+        ),
+        (
+            {"DATABASE_PASSWORD": "hidden", "DATABASE_URL": "postgresql://u@h/d?password=hidden"},
+            "DATABASE_PASSWORD and a password in DATABASE_URL are both set; keep one of them.",
+        ),
+        (
+            {"REDIS_PASSWORD": "hidden", "REDIS_URL": "redis://:hidden@h"},
+            "REDIS_PASSWORD and a password in REDIS_URL are both set; keep one of them.",
+        ),
+        (
+            {"DATABASE_PASSWORD": "hidden", "DATABASE_URL": "postgresql://h/d"},
+            "DATABASE_PASSWORD needs a user in DATABASE_URL, as in postgresql://user@host/database.",
+        ),
+    ],
+)
+def test_passwords_that_do_not_fit(given: dict[str, str], said: str) -> None:
+    assert problems(**given) == [said]
+
+
+# --- Other values -----------------------------------------------------------------------------------------------------
+
+
+def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.5, 172.20.1.1/16,::1,[fd00::]/8")
+    with pytest.raises(SettingsError):
+        load_settings()
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.5, 172.20.1.1/16,::1,[fd00::2]")
+    assert load_settings().trusted_proxies == ("10.0.0.5/32", "172.20.0.0/16", "::1/128", "fd00::2/128")
+
+
+@pytest.mark.parametrize("value", ["nginx", "*", "10.0.0.0/33", "10.0.0", "1.2.3.4-1.2.3.9"])
+def test_proxies_that_are_none(value: str) -> None:
+    assert problems(TRUSTED_PROXIES=f"10.0.0.5,{value}") == [
+        f"TRUSTED_PROXIES: {value} is not an address or network such as 10.0.0.5 or 172.16.0.0/12."
+    ]
+
+
+def test_a_log_that_would_be_put_aside_all_the_time() -> None:
+    (said,) = problems(LOG_FILE_MAX_SIZE="100")
+    assert said == "LOG_FILE_MAX_SIZE=100 is too small: the least is 65536, or 0 to leave it to others."
+    assert problems(LOG_FILE_MAX_SIZE="-1", LOG_FILE_KEPT="0") == [
+        "LOG_FILE_MAX_SIZE=-1 is too small: the least is 0.",
+        "LOG_FILE_KEPT=0 is too small: the least is 1.",
+    ]
+
+
+def test_backups_lie_in_var_unless_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert load_settings().backups == tmp_path / "var" / "backups"
+    monkeypatch.setenv("BACKUP_DIR", "backups")
+    assert load_settings().backups == Path("backups").absolute()
+
+
+def test_a_variable_that_looks_like_a_setting_stops_the_start() -> None:
+    assert problems(REDIS_UR="redis://h", ZHUPI_COLOUR="red", PORT="x") == [
+        "PORT=x is not a whole number.",
+        "REDIS_UR is not a setting. Did you mean REDIS_URL?",
+        "ZHUPI_COLOUR is not a setting; docs/settings.md lists them all.",
+    ]
+
+
+def test_small_letters_are_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("port", "81")
+    monkeypatch.setenv("debug", "true")
+    assert (load_settings().port, load_settings().debug) == (8080, False)
+
+
 @pytest.mark.parametrize(
     ("given", "language"),
     [
@@ -247,7 +371,7 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hidden" not in repr(settings)
     assert "hidden" not in str(settings.model_dump())
     assert [shown(settings, name) for name in ("database_url", "llm_api_key", "redis_url", "port")] == [
-        "postgresql://********",
+        "postgresql://u:********@h/d?********",
         "********",
         "",
         "8080",
