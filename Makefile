@@ -8,7 +8,7 @@ BIN := .venv/bin
 LOCK := locks/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets browser run test lint bench bench-grading bench-web lock up
+.PHONY: help setup assets browser run test test-compose lint bench bench-grading bench-web lock up
 
 help: ## list the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ run: setup assets ## start everything on http://localhost:$PORT/ with the demo; 
 
 test: setup assets browser ## run all tests
 	$(BIN)/python -m pytest
+
+test-compose: setup ## the drills: a real stack in Docker is broken and comes back (half an hour; DRILLS="-k kills" for some)
+	$(BIN)/python -m pytest tests/compose $(DRILLS)
 
 lint: setup ## ruff, mypy, templates
 	$(BIN)/ruff check .

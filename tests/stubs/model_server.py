@@ -303,15 +303,15 @@ def create_app(state: State) -> web.Application:
     return app
 
 
-async def serve(state: State, port: int) -> None:
+async def serve(state: State, port: int, host: str = "127.0.0.1") -> None:
     """Serve until cancelled. A caller that leaves cancels its handler: an unheard answer is not counted."""
     runner = web.AppRunner(
         create_app(state), handler_cancellation=True, access_log=None, shutdown_timeout=0.2
     )
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
+    site = web.TCPSite(runner, host, port, backlog=1024)
     await site.start()
-    print(f"listening on http://127.0.0.1:{runner.addresses[0][1]}/v1", flush=True)
+    print(f"listening on http://{host}:{runner.addresses[0][1]}/v1", flush=True)
     try:
         await asyncio.Event().wait()
     finally:
@@ -324,11 +324,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 in a container of its own")
     parser.add_argument("--mode", choices=MODES, default="ok")
     parser.add_argument("--latency", type=float, default=1.0, help="seconds before an answer")
     arguments = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(State(mode=arguments.mode, latency=arguments.latency), arguments.port))
+        state = State(mode=arguments.mode, latency=arguments.latency)
+        asyncio.run(serve(state, arguments.port, arguments.host))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""Speed and size: the idle stack's memory, and what nginx adds to the results page."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+
+import pytest
+
+from tests import graded
+from tests.compose.figures import Figures
+from tests.compose.stack import PROJECT, Stack
+from tests.compose.teacher import Teacher
+
+pytestmark = pytest.mark.compose
+PAPERS, QUESTIONS = 30, 6
+IDLE_SECONDS = 20.0
+MEMORY_MB = 700
+NGINX_MS = 1.0
+UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+# Asks both doors for the same page, in turn, over kept connections; prints the times of whole answers.
+TWO_DOORS = """
+import asyncio, json, sys, time
+import aiohttp
+told = json.load(sys.stdin)
+async def main():
+    seconds = {name: [] for name in told["doors"]}
+    async with aiohttp.ClientSession(headers=told["headers"]) as session:
+        for turn in range(told["times"] + 10):
+            for name, urls in told["doors"].items():
+                url = urls[turn % len(urls)]
+                began = time.perf_counter()
+                async with session.get(url, ssl=False, allow_redirects=False) as answer:
+                    body = await answer.read()
+                    assert answer.status == 200 and told["word"].encode() in body, (name, answer.status, body[:500])
+                if turn >= 10:
+                    seconds[name].append(time.perf_counter() - began)
+    print(json.dumps(seconds))
+asyncio.run(main())
+"""
+
+
+def bytes_of(text: str) -> int:
+    """Docker's "12.5MiB" in bytes."""
+    found = re.fullmatch(r"([\d.]+)(\w+)", text.strip())
+    assert found is not None, text
+    return int(float(found[1]) * UNITS[found[2]])
+
+
+def memory(stack: Stack) -> dict[str, float]:
+    """What each container holds, in MB, as `docker stats` counts (without the page cache that the kernel may drop)."""
+    said = stack.docker("stats", "--no-stream", "--format", "{{.Name}}\t{{.MemUsage}}", *stack.containers())
+    rows = (line.split("\t") for line in said.splitlines())
+    return {name: bytes_of(usage.split("/")[0]) / 2**20 for name, usage in rows if "model" not in name}
+
+
+def test_idle_memory(school: Stack, figures: Figures) -> None:
+    """All containers together, some seconds after the last request."""
+    time.sleep(IDLE_SECONDS)
+    held = memory(school)
+    for name, megabytes in sorted(held.items()):
+        figures.note(f"idle memory: {name}", megabytes, "MB")
+    figures.note("idle memory: in all, 2 replicas", sum(held.values()), "MB", limit=MEMORY_MB)
+
+
+async def test_what_nginx_adds(teacher: Teacher, figures: Figures) -> None:
+    """The results page of thirty, asked from beside nginx: through it (TLS) and straight from the replicas."""
+    stack = teacher.stack
+    klass = await teacher.new_class("Speed", pupils=PAPERS)
+    assignment = await teacher.new_assignment(klass, "Speed", QUESTIONS, grader="local")
+    await teacher.hand_in(assignment, PAPERS, QUESTIONS)
+    await teacher.start(assignment)
+
+    async def done() -> bool:
+        return await teacher.done(assignment) == PAPERS * QUESTIONS
+
+    await graded.until(done, 120)
+    nginx = stack.addresses(stack.containers("nginx")[0])["front"]
+    replicas = [stack.addresses(one)["front"] for one in stack.containers("app")]
+    path = f"/assignments/{assignment}/results"
+    doors = {
+        "nginx": [f"https://{nginx}{path}"],
+        "app": [f"http://{replica}:8080{path}" for replica in replicas],
+    }
+    cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in teacher.session.cookie_jar)
+    told = {
+        "doors": doors,
+        "times": 200,
+        "word": "Pupil",
+        "headers": {"Cookie": cookies, "Host": "localhost", "Accept-Encoding": "gzip"},
+    }
+    options = ("--rm", "-i", f"--network={PROJECT}_front", "--entrypoint=python", stack.image)
+    said = await asyncio.to_thread(
+        stack.docker, "run", *options, "-c", TWO_DOORS, given=json.dumps(told).encode()
+    )
+    medians = {name: sorted(each)[len(each) // 2] * 1000 for name, each in json.loads(said).items()}
+    figures.note("results page of 30: straight from a replica, median", medians["app"], "ms")
+    figures.note("results page of 30: through nginx, median", medians["nginx"], "ms")
+    figures.note("results page of 30: nginx adds", medians["nginx"] - medians["app"], "ms", limit=NGINX_MS)
