@@ -65,7 +65,7 @@ def serve(settings: Settings, *, demo: bool = False) -> None:
             settings = settings.with_services(services.database_url, services.redis_url)
             _tell(preparing, settings)
             # Before the fork as well: the workers share what was loaded.
-            import app.worker
+            import app.worker.service
 
             sign_in = _prepared(preparing)
         finally:

@@ -40,6 +40,7 @@ from app.storage import Storage
 from app.worker.cache import CachedChat
 from app.worker.checkpoints import PatientSaver, open_pool
 from app.worker.gate import Gates, PaperGate
+from app.worker.heartbeat import Heartbeat
 from app.worker.paper import DecidedMarks, Plan, StoringSink
 from app.worker.patience import is_away, patiently
 from app.worker.reading import Reader
@@ -371,7 +372,8 @@ async def _alone(settings: Settings) -> None:
     await worker.start()
     log.info("worker started", model_calls_at_once=settings.max_parallel_workers)
     try:
-        await stop.wait()
+        async with Heartbeat(settings.heartbeat_file):
+            await stop.wait()
     finally:
         await worker.stop()
         await bus.close()
