@@ -26,6 +26,7 @@ PROJECT = "zhupi-drill"
 OVERRIDE = "tests/compose/compose.yml"
 # A range of their own, so that a stack that is really used may run beside the drills.
 HTTP, HTTPS, MODEL = 18200, 18243, 18210
+NEXT = "next.pem"  # in the folder of the certificate: the one that is to come
 COMMAND_SECONDS = 600.0  # a build may be part of it
 MODEL_CALLS = 4  # at once, in each replica
 REPLICAS = 2
@@ -183,10 +184,16 @@ class Stack:
         return entries
 
     def tls(self) -> ssl.SSLContext:
-        """A client that trusts exactly the certificate in nginx/certs, names checked."""
-        certificate = next(iter(sorted((self.folder / "nginx/certs").glob("*.crt"))), None)
-        certificate = certificate or self.folder / "nginx/certs/fullchain.pem"
-        return ssl.create_default_context(cafile=str(certificate))
+        """A client that trusts the certificate in nginx/certs alone (and the next one, if there is one); names checked."""
+        context = ssl.create_default_context(cafile=str(self.certs / "fullchain.pem"))
+        if (self.certs / NEXT).exists():
+            context.load_verify_locations(cafile=str(self.certs / NEXT))
+        return context
+
+    @property
+    def certs(self) -> Path:
+        """The folder of nginx's certificate."""
+        return self.folder / "nginx/certs"
 
     def secrets(self) -> dict[str, str]:
         """What the files in secrets/ hold, empty ones left out."""
