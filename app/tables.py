@@ -2,6 +2,7 @@
 
 from app.accounts import models as accounts
 from app.assignments import models as assignments
+from app.audit import models as audit
 from app.classes import models as classes
 from app.db import Base
 from app.marks import models as marks
@@ -9,4 +10,4 @@ from app.papers import models as papers
 
 metadata = Base.metadata
 
-__all__ = ["accounts", "assignments", "classes", "marks", "metadata", "papers"]
+__all__ = ["accounts", "assignments", "audit", "classes", "marks", "metadata", "papers"]

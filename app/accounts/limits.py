@@ -30,6 +30,18 @@ async def allowed(redis: Redis, username: str, address: str) -> bool:
     return all(verdicts)
 
 
+async def refused_first(redis: Redis, username: str, address: str) -> bool:
+    """Whether a refused try is the first one that its account's or its address's limit refused in the window.
+
+    For the audit: who goes on trying must not be able to fill it. Where both limits refuse, the address's counts, for
+    one address can name any number of accounts.
+    """
+    account, place = _keys(username, address)
+    over = int(await redis.get(place[0]) or 0) > place[1]
+    key = (place if over else account)[0]
+    return bool(await redis.set(f"told:{key}", 1, ex=WINDOW_SECONDS, nx=True))
+
+
 async def forget(redis: Redis, username: str, address: str) -> None:
     """A sign-in succeeded: the account starts anew, the address gets this try back."""
     (account, _), (place, _) = _keys(username, address)

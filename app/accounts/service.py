@@ -7,6 +7,7 @@ import re
 import secrets
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,6 +37,14 @@ class OldPasswordError(ProblemError):
 
 class AdminError(ProblemError):
     """Something that an admin may not do to this account."""
+
+
+class Verdict(StrEnum):
+    """What came of a user name and a password."""
+
+    GOOD = "good"
+    WRONG = "wrong"
+    DISABLED = "disabled"  # the password is right, but the account is shut
 
 
 class SetupError(ProblemError):
@@ -85,21 +94,29 @@ async def create(
     return made
 
 
-async def is_good(user: User | None, password: str) -> bool:
+async def verdict(user: User | None, password: str) -> Verdict:
     """Whether a user may sign in with a password. It is slow on purpose: hold no connection meanwhile.
 
-    Takes as long for nobody and for disabled accounts: the time does not tell which names exist.
+    Takes as long for nobody and for disabled accounts: the time does not tell which names exist. That an account is
+    disabled is told to those alone who know its password.
     """
-    good = await passwords.verify(user.password_hash if user else None, password)
-    return good and user is not None and user.disabled_at is None
+    if not await passwords.verify(user.password_hash if user else None, password) or user is None:
+        return Verdict.WRONG
+    return Verdict.GOOD if user.disabled_at is None else Verdict.DISABLED
 
 
 async def set_password(session: AsyncSession, username: str, password: str) -> User:
     """Change a password; all sessions of the account end. Raises NoSuchUserError or WeakPasswordError."""
+    user = await named(session, username)
+    await _set(user, password)
+    return user
+
+
+async def named(session: AsyncSession, username: str) -> User:
+    """An account by the name to sign in with, however it is written. Raises NoSuchUserError."""
     user = await store.by_username(session, normal(username))
     if user is None:
         raise NoSuchUserError(N_("There is no user “{name}”."), name=normal(username)[:64])
-    await _set(user, password)
     return user
 
 
@@ -147,10 +164,38 @@ async def disable(session: AsyncSession, user_id: int, by: int) -> User:
     if user_id == by:
         raise AdminError(N_("You cannot disable your own account. Another administrator can."))
     user = await _somebody(session, user_id)
+    _shut(user)
+    return user
+
+
+async def disable_named(session: AsyncSession, username: str) -> tuple[User, bool]:
+    """Shut an account from the command line; its sessions end at their next request.
+
+    Returns the account and whether it was open. Raises NoSuchUserError, and AdminError for the last administrator.
+    """
+    await store.lock_admins(session)
+    user = await named(session, username)
+    was_open = user.disabled_at is None
+    if was_open and user.role == Role.ADMIN and not await store.another_admin(session, user.id):
+        raise AdminError(
+            N_("{name} is the last administrator. Make or enable another one first."), name=user.username
+        )
+    _shut(user)
+    return user, was_open
+
+
+async def enable_named(session: AsyncSession, username: str) -> tuple[User, bool]:
+    """Open an account again from the command line; returns it and whether it was shut. Raises NoSuchUserError."""
+    user = await named(session, username)
+    was_shut = user.disabled_at is not None
+    user.disabled_at = None
+    return user, was_shut
+
+
+def _shut(user: User) -> None:
     if user.disabled_at is None:
         user.disabled_at = datetime.now(UTC)
         user.session_epoch += 1
-    return user
 
 
 async def enable(session: AsyncSession, user_id: int) -> User:

@@ -38,6 +38,12 @@ async def is_admin(session: AsyncSession, user_id: int) -> bool:
     return await session.scalar(found) is not None
 
 
+async def another_admin(session: AsyncSession, user_id: int) -> bool:
+    """Whether somebody other than this user can administer now."""
+    found = select(User.id).where(User.id != user_id, User.role == Role.ADMIN, User.disabled_at.is_(None))
+    return await session.scalar(found.limit(1)) is not None
+
+
 async def lock_admins(session: AsyncSession) -> None:
     """Let decisions on who administers come one after another, until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtext("zhupi-admins"))))

@@ -135,7 +135,8 @@ class Mark(Base):
     grader: Mapped[str] = mapped_column(default="", server_default="")
     scheme_version: Mapped[int]
     graded_at: Mapped[datetime | None]
-    decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    # RESTRICT: a run may write where this is null, so no deletion of an account may make it so.
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
     decided_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
@@ -148,7 +149,7 @@ class MarkChange(Base):
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     mark_id: Mapped[int] = mapped_column(ForeignKey("marks.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
     what: Mapped[str]  # "points", "comment", "feedback", "state", "criterion 2 points", ...
     before: Mapped[str | None]
     after: Mapped[str | None]

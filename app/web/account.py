@@ -5,8 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from app.accounts import limits, passwords, service
+from app.audit.models import Action
 from app.i18n import N_, ProblemError, Text
 from app.keys import DATABASE, REDIS
+from app.web.audit import note
 from app.web.forms import form_of, text_of
 from app.web.middleware.sign_in import user_of
 from app.web.pages import flash, go, render
@@ -51,6 +53,7 @@ async def change_password(request: web.Request) -> web.StreamResponse:
         raise TooManyTriesError(Text(*TOO_MANY))
     async with request.app[DATABASE].begin() as db:
         changed = await service.change_password(db, user.id, old, new)
+        await note(request, db, Action.PASSWORD_CHANGED, "user", user.id)
     await limits.forget(request.app[REDIS], user.username, address)
     await begin_session(request, changed)
     await flash(request, Text(N_("The password was changed. You are signed out everywhere else.")))

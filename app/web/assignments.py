@@ -5,10 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from app.assignments import service, store
+from app.audit.models import Action
 from app.i18n import N_, Text
 from app.keys import DATABASE
 from app.web import scheme_upload, scheme_view
 from app.web.access import the_assignment, the_class
+from app.web.audit import note
 from app.web.forms import float_of, form_of, int_of, text_of
 from app.web.middleware.sign_in import user_of
 from app.web.pages import flash, go, is_partial, render
@@ -89,6 +91,10 @@ async def delete(request: web.Request) -> web.StreamResponse:
         if text_of(form, "confirm", 10) != "yes":
             raise service.AssignmentError(N_("Tick the box to confirm that the assignment may be deleted."))
         await service.delete(db, assignment)
+        await note(
+            request, db, Action.ASSIGNMENT_DELETED, "assignment", assignment.id,
+            title=assignment.title, class_id=klass.id,
+        )  # fmt: skip
     await flash(request, Text(N_("“{title}” was deleted."), {"title": assignment.title}))
     return go(request, "class_page", id=klass.id)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.models import Action
 from app.classes import service, store
 from app.classes.models import Class
 from app.i18n import N_, Text
 from app.keys import DATABASE
 from app.web.access import the_class
+from app.web.audit import note
 from app.web.forms import form_of, path_id, text_of
 from app.web.middleware.sign_in import user_of
 from app.web.pages import flash, go, render
@@ -70,6 +72,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].begin() as db:
         klass = await _own_class(request, db)
         await service.delete(db, klass, text_of(form, "name", 1000))
+        await note(request, db, Action.CLASS_DELETED, "class", klass.id, name=klass.name)
     await flash(request, Text(N_("“{title}” was deleted."), {"title": klass.name}))
     return go(request, "home")
 
@@ -80,6 +83,7 @@ async def share(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].begin() as db:
         klass = await _own_class(request, db)
         colleague = await service.share(db, klass, text_of(form, "username", 200))
+        await note(request, db, Action.CLASS_SHARED, "class", klass.id, user=colleague.username)
     await flash(request, Text(N_("{name} works with this class now."), {"name": colleague.name}))
     return go(request, "class_settings", id=klass.id)
 
@@ -90,6 +94,7 @@ async def unshare(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].begin() as db:
         klass = await (the_class if user_id == me else _own_class)(request, db)
         await service.unshare(db, klass, user_id)
+        await note(request, db, Action.CLASS_UNSHARED, "class", klass.id, user_id=user_id)
     if user_id == me:
         await flash(request, Text(N_("You have left “{name}”."), {"name": klass.name}))
         return go(request, "home")

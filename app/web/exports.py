@@ -7,10 +7,12 @@ from datetime import datetime
 
 from aiohttp import web
 
+from app.audit.models import Action
 from app.i18n import gettext
 from app.keys import DATABASE
 from app.reports import details, results, sheets
 from app.web.access import the_assignment
+from app.web.audit import note
 from app.web.paper_file import disposition
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -21,6 +23,7 @@ async def as_csv(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].begin() as db:
         assignment, klass = await the_assignment(request, db)
         found = await results.load(db, assignment, klass.name)
+        await note(request, db, Action.RESULTS_DOWNLOADED, "assignment", assignment.id, format="csv")
     return _file(sheets.csv_bytes(found), "text/csv; charset=utf-8", file_name(found, "csv"))
 
 
@@ -30,6 +33,7 @@ async def as_xlsx(request: web.Request) -> web.StreamResponse:
         assignment, klass = await the_assignment(request, db)
         found = await results.load(db, assignment, klass.name)
         answers = await details.load(db, assignment.id)
+        await note(request, db, Action.RESULTS_DOWNLOADED, "assignment", assignment.id, format="xlsx")
     made = await asyncio.to_thread(sheets.xlsx_bytes, found, answers)
     return _file(made, XLSX, file_name(found, "xlsx"))
 

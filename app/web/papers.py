@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from app.audit.models import Action
 from app.events.schema import PaperChanged
 from app.i18n import N_, Text
 from app.intake.limits import MEGABYTE
@@ -13,6 +14,7 @@ from app.intake.matching import match_paper
 from app.keys import BUS, DATABASE, SETTINGS
 from app.papers import service
 from app.web.access import assignment_by_id, the_assignment, the_paper
+from app.web.audit import note
 from app.web.forms import form_of, text_of, to_int
 from app.web.pages import flash, go, is_partial, render, url
 
@@ -84,6 +86,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].begin() as db:
         paper = await the_paper(request, db)
         others = await service.remove(db, paper)
+        await note(request, db, Action.PAPER_DELETED, "paper", paper.id, assignment_id=paper.assignment_id)
     if not is_partial(request):
         await flash(request, Text(N_("“{name}” was removed."), {"name": paper.file_name}))
     return await _changed(request, paper.assignment_id, others, gone=paper.id)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 
+from app.audit.models import Action
 from app.classes import service
 from app.classes.store import PaperKey
 from app.events.schema import PaperChanged
@@ -13,6 +14,7 @@ from app.i18n import N_, Text
 from app.intake.normal import normal_name, normal_number
 from app.keys import BUS, DATABASE
 from app.web.access import the_class
+from app.web.audit import note
 from app.web.classes import roster_context
 from app.web.forms import Form, form_of, path_id, text_of
 from app.web.pages import flash, go, is_partial, render, url
@@ -53,6 +55,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].begin() as db:
         klass = await the_class(request, db)
         student, papers = await service.remove_student(db, klass, path_id(request, "student"))
+        await note(request, db, Action.STUDENT_REMOVED, "student", student.id, class_id=klass.id)
     values = {"name": student.name, "count": len(papers)}
     text = Text(N_("{name} was removed. Papers that are nobody's now: {count}."), values)
     return await _changed(request, text if papers else Text(N_("{name} was removed."), values), papers)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from app.audit.models import Action
 from app.classes import pending, roster
 from app.classes.roster import Change, Plan, Planned
 from app.classes.service import StaleError, StudentError
@@ -16,6 +17,7 @@ from app.intake.process import read_roster_safely
 from app.intake.roster import RosterImport
 from app.keys import DATABASE, REDIS
 from app.web.access import the_class
+from app.web.audit import note
 from app.web.forms import Form, form_of, text_of
 from app.web.middleware.sign_in import user_of
 from app.web.pages import flash, go, render
@@ -84,9 +86,10 @@ async def take(request: web.Request) -> web.StreamResponse:
                 count=shown["bad"],
             )
         taken = await roster.take(db, klass, found.students, text_of(form, "seen", 100))
+        values = {"new": taken.plan.count(Change.NEW), "renamed": taken.plan.count(Change.RENAMED)}
+        await note(request, db, Action.ROSTER_IMPORTED, "class", klass.id, **values)
     await pending.drop(request.app[REDIS], klass.id, user_of(request).id, token)
     await tell(request, taken.papers)
-    values = {"new": taken.plan.count(Change.NEW), "renamed": taken.plan.count(Change.RENAMED)}
     await flash(request, Text(N_("Imported. New students: {new}, changed names: {renamed}."), values))
     return go(request, "class_page", id=klass.id)
 

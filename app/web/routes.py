@@ -23,6 +23,7 @@ from app.web import (
     run,
     scheme,
     scheme_edit,
+    set_up,
     sign_in,
     stream,
     upload,
@@ -40,8 +41,8 @@ def add(app: web.Application) -> None:
     router.add_post("/sign-in", sign_in.submit, name="signin-submit")
     router.add_post("/sign-out", sign_in.sign_out, name="signout")
     router.add_post("/language", sign_in.set_language, name="set-language")
-    router.add_get("/set-up/{token}", sign_in.setup_page, name="set-up")
-    router.add_post("/set-up/{token}", sign_in.set_up, name="set-up-submit")
+    router.add_get("/set-up/{token}", set_up.show, name="set-up")
+    router.add_post("/set-up/{token}", set_up.submit, name="set-up-submit")
     router.add_get("/account", account.show, name="account")
     router.add_post("/account", account.save, name="account_save")
     router.add_post("/account/password", account.change_password, name="account_password")

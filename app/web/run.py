@@ -9,6 +9,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Assignment
+from app.audit.models import Action
 from app.events.schema import RunChanged
 from app.grading.endpoint import check_endpoint
 from app.i18n import N_, ProblemError
@@ -20,10 +21,13 @@ from app.marks.runs import Which
 from app.marks.scope import parse_scope
 from app.settings import Settings
 from app.web.access import the_assignment
+from app.web.audit import note
 from app.web.forms import Form, form_of, int_of, text_of, to_int
 from app.web.middleware.sign_in import user_of
 from app.web.pages import go, is_partial, render
 from app.web.run_view import start_of, status_of
+
+DONE = {"pause": Action.RUN_PAUSED, "resume": Action.RUN_RESUMED, "cancel": Action.RUN_CANCELLED}
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -59,6 +63,7 @@ async def start(request: web.Request) -> web.StreamResponse:
             which=_which_of(form),
             model=_model_for(assignment, request.app[SETTINGS]),
         )
+        await note(request, db, Action.RUN_STARTED, "run", run.id, assignment_id=assignment.id)
     return await _changed(request, run)
 
 
@@ -66,12 +71,13 @@ async def change(request: web.Request) -> web.StreamResponse:
     """Pause, go on with, or cancel the run that the page showed."""
     form = await form_of(request)
     what, run_id = text_of(form, "do", 10), int_of(form, "run")
-    if what not in ("pause", "resume", "cancel") or run_id is None:
+    if what not in DONE or run_id is None:
         raise web.HTTPBadRequest
     async with request.app[DATABASE].begin() as db:
         assignment, _ = await the_assignment(request, db)
         run = await runs.of_assignment(db, run_id, assignment.id)
         await _do(db, what, run, assignment)
+        await note(request, db, DONE[what], "run", run.id, assignment_id=assignment.id)
     return await _changed(request, run)
 
 

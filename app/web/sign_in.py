@@ -10,18 +10,27 @@ from yarl import URL
 
 from app.accounts import limits, service, store
 from app.accounts.models import User
+from app.accounts.service import Verdict
+from app.audit import service as audit
+from app.audit.models import Action
 from app.i18n import LANGUAGES, N_, Text
 from app.keys import DATABASE, REDIS, SETTINGS
+from app.web.audit import actor, note, stranger
 from app.web.forms import form_of, text_of
 from app.web.middleware.language import COOKIE
 from app.web.middleware.sessions import key_of
 from app.web.middleware.sign_in import current, public
-from app.web.pages import go, render, url
+from app.web.pages import go, render
 
 TOO_MANY = (
     N_("Too many failed tries. Wait {minutes} minutes, then try again."),
     {"minutes": limits.WINDOW_SECONDS // 60},
 )
+SAID = {
+    Verdict.WRONG: N_("The user name or the password is wrong."),
+    Verdict.DISABLED: N_("This account is disabled. Ask your administrator."),
+}
+REFUSED = {Verdict.WRONG: Action.SIGN_IN_FAILED, Verdict.DISABLED: Action.SIGN_IN_DISABLED}
 
 
 def safe_next(value: str) -> str:
@@ -54,14 +63,29 @@ async def submit(request: web.Request) -> web.StreamResponse:
     address = request.remote or ""
     after = text_of(form, "next", 2000)
     if not await limits.allowed(request.app[REDIS], username, address):
+        if await limits.refused_first(request.app[REDIS], username, address):
+            await _note(request, Action.SIGN_IN_LIMITED, None)
         return await _again(request, after, Text(*TOO_MANY), 429)
     async with request.app[DATABASE].begin() as db:
         user = await store.by_username(db, username)
-    if not await service.is_good(user, password) or user is None:
-        return await _again(request, after, Text(N_("The user name or the password is wrong.")), 422)
+    verdict = await service.verdict(user, password)
+    if user is None or verdict is not Verdict.GOOD:
+        await _note(request, REFUSED[verdict], user)
+        return await _again(request, after, Text(SAID[verdict]), 422)
     await limits.forget(request.app[REDIS], username, address)
+    await _note(request, Action.SIGN_IN, user)
     await begin_session(request, user)
     return web.Response(status=303, headers={"Location": safe_next(after)})
+
+
+async def _note(request: web.Request, action: Action, user: User | None) -> None:
+    """Write down a try to sign in, in a transaction of its own. A name without an account is not written.
+
+    It could be a password typed into the wrong field.
+    """
+    who = actor(request, user) if user is not None else stranger(request)
+    async with request.app[DATABASE].begin() as db:
+        await audit.record(db, who, action)
 
 
 async def begin_session(request: web.Request, user: User) -> None:
@@ -80,6 +104,8 @@ async def _again(request: web.Request, after: str, problem: Text, status: int) -
 
 async def sign_out(request: web.Request) -> web.StreamResponse:
     """End this session."""
+    async with request.app[DATABASE].begin() as db:
+        await note(request, db, Action.SIGN_OUT)
     session = await get_session(request)
     session.invalidate()
     return go(request, "signin")
@@ -108,29 +134,3 @@ async def set_language(request: web.Request) -> web.StreamResponse:
         secure=request.app[SETTINGS].production,
     )
     return response
-
-
-@public
-async def setup_page(request: web.Request) -> web.StreamResponse:
-    """The one-time page that makes the first admin."""
-    token = request.match_info["token"]
-    async with request.app[DATABASE].begin() as db:
-        if not await service.setup_is_open(db, token):
-            raise service.SetupError(service.USED_LINK)
-    return await render(request, "pages/set_up.html", {"token": token})
-
-
-@public
-async def set_up(request: web.Request) -> web.StreamResponse:
-    """Make the first admin and sign them in."""
-    form = await form_of(request)
-    async with request.app[DATABASE].begin() as db:
-        user = await service.set_up(
-            db,
-            request.match_info["token"],
-            text_of(form, "username", 200),
-            text_of(form, "name", 200),
-            text_of(form, "password", 1000),
-        )
-    await begin_session(request, user)
-    return web.Response(status=303, headers={"Location": url(request, "home")})

@@ -6,8 +6,10 @@ from aiohttp import web
 
 from app.accounts import passwords, service, store
 from app.accounts.models import Role, User
+from app.audit.models import Action
 from app.i18n import N_, Text
 from app.keys import DATABASE
+from app.web.audit import note
 from app.web.forms import form_of, path_id, text_of
 from app.web.middleware.sign_in import user_of
 from app.web.pages import flash, go, render
@@ -42,6 +44,7 @@ async def create(request: web.Request) -> web.StreamResponse:
             text_of(form, "password", 1000),
             role,
         )
+        await note(request, db, Action.ACCOUNT_MADE, "user", made.id, name=made.username, role=made.role)
     await flash(request, Text(N_("The account {name} was made."), {"name": made.username}))
     return go(request, "users")
 
@@ -51,6 +54,7 @@ async def disable(request: web.Request) -> web.StreamResponse:
     me = _admin(request)
     async with request.app[DATABASE].begin() as db:
         user = await service.disable(db, path_id(request, "user"), me.id)
+        await note(request, db, Action.ACCOUNT_DISABLED, "user", user.id, name=user.username)
     await flash(request, Text(N_("{name} cannot sign in any more."), {"name": user.username}))
     return go(request, "users")
 
@@ -60,6 +64,7 @@ async def enable(request: web.Request) -> web.StreamResponse:
     _admin(request)
     async with request.app[DATABASE].begin() as db:
         user = await service.enable(db, path_id(request, "user"))
+        await note(request, db, Action.ACCOUNT_ENABLED, "user", user.id, name=user.username)
     await flash(request, Text(N_("{name} can sign in again."), {"name": user.username}))
     return go(request, "users")
 
@@ -73,6 +78,7 @@ async def reset_password(request: web.Request) -> web.StreamResponse:
     form = await form_of(request)
     async with request.app[DATABASE].begin() as db:
         user = await service.reset_password(db, user_id, text_of(form, "password", 1000))
+        await note(request, db, Action.PASSWORD_RESET, "user", user.id, name=user.username)
     await flash(
         request,
         Text(
