@@ -1,0 +1,48 @@
+# shellcheck shell=sh
+# What the scripts share: folders, the log, and a reload that is known to have been taken. To be sourced.
+#
+# The variables exist for the tests; in the container they keep these values.
+
+home=${ZHUPI_HOME:-/zhupi}   # this folder, mounted read-only
+run=${ZHUPI_RUN:-/run/zhupi} # what is rendered and remembered; a tmpfs, so that a start begins anew
+conf=$run/conf
+main=$home/nginx.conf
+port=8080 # the replicas' (docs/decisions/0010)
+
+# say EVENT [TEXT]: a line of the container's log, as JSON like the requests'.
+say() {
+  text=$(printf '%s' "${2:-}" | tr -d '"\\' | tr '\n\t' '  ')
+  printf '{"at":"%s","event":"%s","text":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" "$1" "$text"
+}
+
+# fail SENTENCE: what is wrong and what to do, for a person. Exit code 2, as everywhere in Zhupi.
+fail() {
+  printf '%s\n' "$1" >&2
+  exit 2
+}
+
+# locked COMMAND...: one change of the configuration at a time. Fails when another one takes longer than 30 s.
+locked() {
+  (
+    flock -w 30 9 || fail "Another change of nginx's configuration is still going on. Try again in a minute."
+    "$@"
+  ) 9>"$run/lock"
+}
+
+running() {
+  [ -s "$run/nginx.pid" ] && kill -0 "$(cat "$run/nginx.pid")" 2>/dev/null
+}
+
+# tested: whether nginx would take the configuration as it lies there; what it objects to on standard error.
+tested() {
+  nginx -e stderr -q -t -c "$main"
+}
+
+reload() {
+  kill -HUP "$(cat "$run/nginx.pid")"
+}
+
+# serving: the list of replicas that the newest workers have, as they tell it themselves.
+serving() {
+  curl -fsS --max-time 2 http://127.0.0.1:8081/replicas 2>/dev/null || true
+}
