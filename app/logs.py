@@ -63,7 +63,7 @@ QUIET = (
     "psycopg.pool",
 )
 NO_ROUTE = "(no route)"  # somebody else's path may hold a token as well, one cut short or mistyped
-PATHS_OF_PROBES = ("/health", "/static/")
+PATHS_OF_PROBES = ("/health", "/metrics", "/static/")
 
 
 def withhold(_: Any, __: str, event: EventDict) -> EventDict:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import structlog
@@ -24,7 +24,9 @@ WARN_SECONDS = 0.25
 class LoopLag:
     """Measures the running loop from `start` to `stop`. `last` and `worst` are seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, observe: Callable[[float], object] = lambda seconds: None) -> None:
+        """`observe` is told every measurement."""
+        self._observe = observe
         self.last = 0.0
         self.worst = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -47,6 +49,7 @@ class LoopLag:
             await asyncio.sleep(PERIOD_SECONDS)
             self.last = max(0.0, clock() - due)
             self.worst = max(self.worst, self.last)
+            self._observe(self.last)
             if self.last > WARN_SECONDS:
                 log.warning("event loop was held", seconds=round(self.last, 3))
 

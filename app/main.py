@@ -11,14 +11,15 @@ import redis.asyncio as redis
 import structlog
 from aiohttp import web
 
-from app import keys
+from app import keys, metrics
 from app.db import Database
 from app.events.bus import Bus
 from app.logs import AccessLog
 from app.looplag import LOOP_LAG, LoopLag, measured, settle
 from app.settings import Settings, load_settings
 from app.storage import Storage
-from app.web import dropped_files, pages, routes
+from app.web import dropped_files, health, pages, routes
+from app.web.metrics import sampled
 from app.web.middleware import install
 
 log = structlog.get_logger(__name__)
@@ -39,12 +40,14 @@ def create_app(settings: Settings, *, grading: bool = True) -> web.Application:
     )
     app[keys.BUS] = Bus(settings.redis_url.get_secret_value())
     app[keys.STORAGE] = Storage(settings.uploads, settings.var_dir / "spool")
-    app[LOOP_LAG] = LoopLag()
+    app[LOOP_LAG] = LoopLag(metrics.LOOP_LAG.observe)
     # In this order they start, in the reverse order they end.
     app.cleanup_ctx.append(measured)
     app.cleanup_ctx.append(database)
     app.cleanup_ctx.append(sessions_and_limits)
     app.cleanup_ctx.append(bus)
+    app.cleanup_ctx.append(health.looked)
+    app.cleanup_ctx.append(sampled)
     app.cleanup_ctx.append(removal)
     if grading:
         app.cleanup_ctx.append(worker)

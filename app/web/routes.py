@@ -14,6 +14,7 @@ from app.web import (
     exports,
     health,
     home,
+    metrics,
     paper,
     paper_file,
     papers,
@@ -34,6 +35,8 @@ from app.web import (
 def add(app: web.Application) -> None:
     """Register all pages and actions."""
     router = app.router
+    router.add_get("/health", health.summary, name="health")
+    router.add_get("/metrics", metrics.show, name="metrics")
     router.add_get("/health/live", health.live, name="health-live")
     router.add_get("/health/ready", health.ready, name="health-ready")
     router.add_get("/", home.show, name="home")

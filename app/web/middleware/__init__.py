@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from app.web.middleware import errors, headers, hosts, language, origin, sessions, sign_in
+from app.web.middleware import counting, errors, headers, hosts, language, origin, sessions, sign_in
 
 
 def install(app: web.Application) -> None:
     """Put the layers around all handlers. The order is the meaning: see each module."""
     app.middlewares.extend(
         [
+            counting.middleware,
             headers.middleware,
             language.middleware,
             errors.middleware,

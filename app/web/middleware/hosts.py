@@ -26,8 +26,8 @@ def matches(host: str, patterns: Sequence[str]) -> bool:
 
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """421 for a host that is not ours. Health checks come by address and pass."""
+    """421 for a host that is not ours. Health checks and Prometheus come by address and pass."""
     allowed = request.app[SETTINGS].allowed_hosts
-    if request.path.startswith("/health") or matches(host_of(request.host), allowed):
+    if request.path.startswith(("/health", "/metrics")) or matches(host_of(request.host), allowed):
         return await handler(request)
     raise web.HTTPMisdirectedRequest

@@ -33,7 +33,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     target = request.match_info.handler
     # Static files come through a handler of aiohttp's own.
     is_public = getattr(target, "public", False) or request.path.startswith("/static/")
-    if is_public and request.path.startswith(("/static/", "/health")):
+    if is_public and request.path.startswith(("/static/", "/health", "/metrics")):
         return await handler(request)
     user = await current(request)
     if user is None:
