@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -119,6 +121,20 @@ class Storage:
         """Remove a stored file; a missing one is fine. Whether anybody still needs it is the caller's to know."""
         with suppress(FileNotFoundError):
             await obstore.delete_async(self._store, key)
+
+    async def probe(self) -> None:
+        """Write a few bytes under a name of their own, read them back, remove them.
+
+        Raises OSError, or obstore's BaseError, when the storage does not do so.
+        """
+        key, content = f"probe-{secrets.token_hex(8)}", secrets.token_bytes(16)
+        try:
+            await obstore.put_async(self._store, key, content)
+            result = await obstore.get_async(self._store, key)
+            if bytes(await result.bytes_async()) != content:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+        finally:
+            await self.delete(key)
 
     @staticmethod
     def drop(path: Path) -> None:
