@@ -29,7 +29,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
-from app import embedded
+from app import embedded, metrics_folder
 from app.i18n import ProblemError, Text
 from app.settings import Settings
 
@@ -47,7 +47,8 @@ log = structlog.stdlib.get_logger(__name__)
 def serve(settings: Settings, *, demo: bool = False) -> None:
     """Serve until SIGINT or SIGTERM. Raises ProblemError when the server cannot start."""
     listening = bind(settings.host, settings.port)
-    with embedded.launch(settings) as services:
+    # Before `app.metrics` is imported: it asks whether there are several processes.
+    with metrics_folder.shared(settings.web_concurrency), embedded.launch(settings) as services:
         # A signal before gunicorn takes over must end the services too: as an exception, through `with`.
         signal.signal(signal.SIGTERM, _interrupt)
         preparing = subprocess.Popen(  # noqa: S603
@@ -251,6 +252,13 @@ class _Worker(GunicornUVLoopWebWorker):
             self.app.announce()
 
 
+def _forget(_server: Any, worker: Any) -> None:
+    """A worker's end, for the figures of those that live."""
+    from app import metrics
+
+    metrics.forget(worker.pid)
+
+
 class _Server(BaseApplication):
     """gunicorn with what we imported already, on a socket that is bound already."""
 
@@ -278,6 +286,7 @@ class _Server(BaseApplication):
             "control_socket_disable": True,
             "logger_class": _Log,
             "proc_name": "zhupi",
+            "child_exit": _forget,
         }
         for name, value in options.items():
             self.cfg.set(name, value)

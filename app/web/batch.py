@@ -16,6 +16,7 @@ from aiohttp import web
 from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import IntegrityError
 
+from app import metrics
 from app.events.schema import PaperChanged
 from app.i18n import N_, ProblemError, Text
 from app.intake.archive import Extracted, extract
@@ -88,9 +89,11 @@ class Batch:
         else:
             if received.new:
                 self.verdicts.append(Verdict(name, "stored", Text(N_("Stored."))))
+                metrics.upload("stored", size)
                 await self._bus.publish(PaperChanged(self._assignment_id, received.paper.id))
             else:
                 self.verdicts.append(Verdict(name, "known", known(name, received.paper.file_name)))
+                metrics.upload("known")
 
     async def _store(self, name: str, path: Path, sha256: str, size: int) -> service.Received:
         """Keep the file and insert its paper, both or neither, and not while the same content is being removed."""
@@ -164,9 +167,11 @@ class Batch:
 
     def _refuse(self, name: str, text: Text) -> None:
         self.verdicts.append(Verdict(name, "refused", text))
+        metrics.upload("refused")
 
     def _failed(self, name: str, error: Exception) -> None:
         """The server's fault, not the file's."""
         log.error("upload not stored", error=type(error).__name__, reason=str(error)[:200])
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
         self.verdicts.append(Verdict(name, "refused", Text(FULL if full else NOT_KEPT), again=True))
+        metrics.upload("failed")

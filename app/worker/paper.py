@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from app import metrics
 from app.assignments import convert
 from app.assignments.models import Assignment
 from app.db import Database, JsonList
@@ -144,6 +145,7 @@ class StoringSink:
                 cost=mark.cost,
             ),
         )
+        metrics.graded(mark.kind, mark.state.value)
 
 
 def criteria_of(question: Question, mark: QuestionMark) -> JsonList:

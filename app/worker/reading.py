@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from app import metrics
 from app.db import Database
 from app.document import Document
 from app.events.bus import Bus
@@ -45,6 +46,7 @@ class Reader:
                 log.warning("reading put back", paper=paper.id, error=type(error).__name__)
                 raise Again(min(60.0, 2.0**taken.attempts)) from error
             log.exception("reading failed", paper=paper.id)
+            metrics.unreadable("fault")
             await self._unreadable(
                 paper, Text(FAILED, {"name": paper.file_name, "error": type(error).__name__})
             )
@@ -55,10 +57,12 @@ class Reader:
             async with self._storage.local(paper.storage_key) as path:
                 document = await read_document(path, paper.file_name)
         except FileNotFoundError:
+            metrics.unreadable("gone")
             text = Text(GONE, {"name": paper.file_name})
             await self._unreadable(paper, text)
             raise ProblemError(text) from None
         except UnreadableError as error:
+            metrics.unreadable(error.kind)
             await self._unreadable(paper, error.text)
             raise
         async with self._database.begin() as db:

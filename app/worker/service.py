@@ -40,6 +40,7 @@ from app.storage import Storage
 from app.worker.cache import CachedChat
 from app.worker.checkpoints import PatientSaver, open_pool
 from app.worker.gate import Gates, PaperGate
+from app.worker.metered import MeteredChat
 from app.worker.heartbeat import Heartbeat
 from app.worker.paper import DecidedMarks, Plan, StoringSink
 from app.worker.patience import is_away, patiently
@@ -267,10 +268,11 @@ class Worker:
                 max_retries=MODEL_RETRIES,
                 max_parallel=settings.max_parallel_workers,
             )
+        chat = MeteredChat(self._chat)
         if not settings.enable_cache:
-            return self._chat
+            return chat
         place = thread_of(gate.run_id, gate.paper_id)
-        return CachedChat(self._chat, self._redis, place, settings.cache_ttl)
+        return CachedChat(chat, self._redis, place, settings.cache_ttl)
 
     async def _read(self, paper: Paper) -> Document:
         if paper.pages is not None:
