@@ -19,6 +19,7 @@ from tests.compose.teacher import Teacher
 
 # The files in the order in which they run: what leaves the stack as it was first, what tears it down last.
 ORDER = (
+    "test_harness",
     "test_files",
     "test_fresh",
     "test_closed",

@@ -184,7 +184,7 @@ class Stack:
         return entries
 
     def tls(self) -> ssl.SSLContext:
-        """A client that trusts the certificate in nginx/certs alone (and the next one, if there is one); names checked."""
+        """A client that trusts the certificate in nginx/certs alone (and the next one, if there is one)."""
         context = ssl.create_default_context(cafile=str(self.certs / "fullchain.pem"))
         if (self.certs / NEXT).exists():
             context.load_verify_locations(cafile=str(self.certs / NEXT))

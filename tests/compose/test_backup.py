@@ -61,7 +61,7 @@ async def decide(teacher: Teacher, assignment: int) -> None:
     for paper in (await asyncio.to_thread(paper_ids, teacher.stack, assignment))[:ACCEPTED]:
         page = await teacher.get(f"/papers/{paper}")
         seen = re.findall(r'name="seen" value="([\d:]+)"', page.text)
-        assert len(seen) == QUESTIONS, page.text[:3000]
+        assert 1 <= len(seen) <= QUESTIONS, page.text[:3000]
         form = [("seen", value) for value in seen]
         answer = await teacher.post(f"/papers/{paper}/accept", form)
         assert answer.status == 303, answer.text
