@@ -180,7 +180,7 @@ def model_call(
 
 
 def upload(outcome: str, size: int = 0) -> None:
-    """Count one uploaded file: `stored`, `known` or `refused`; `size` in bytes where it was stored."""
+    """Count one uploaded file: `stored`, `known`, `refused`, `failed` (our fault); `size` in bytes if stored."""
     UPLOADS.labels(outcome).inc()
     UPLOAD_BYTES.inc(size)
 

@@ -9,9 +9,9 @@ from app.upkeep.doctor.findings import Finding, ok, problem, warning
 SKEW_WARNING, SKEW_PROBLEM = 5.0, 60.0
 
 
-def skew(check: str, seconds: float, whose: Text) -> Finding:
+def skew(check: str, seconds: float, whose: str) -> Finding:
     """What a difference between another clock and ours means; positive when the other is ahead."""
-    values = {"seconds": f"{abs(seconds):.1f}", "whose": str(whose)}
+    values = {"seconds": f"{abs(seconds):.1f}", "whose": whose}
     facts = {"seconds": round(seconds, 2)}
     if abs(seconds) < SKEW_WARNING:
         return ok(

@@ -48,7 +48,7 @@ async def check(settings: Settings) -> list[Finding]:
         return [
             _reached(settings, facts),
             _migrated(await _marker(connection)),
-            skew("clock.database", facts["now"] - (before + after) / 2, Text("the database")),
+            skew("clock.database", facts["now"] - (before + after) / 2, str(Text("the database"))),
             _connections(facts["places"], facts["taken"]),
             *_careful(settings, facts),
         ]

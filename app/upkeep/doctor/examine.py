@@ -42,6 +42,11 @@ async def examine(settings: Settings, options: Options = Options()) -> list[Find
         "certificate": lambda: tls.check(settings, options.address),
         "work": lambda: work.check(settings, options.stuck_minutes),
     }
+    # Own services that could not be started have no address: whoever asks knows, and says so.
+    if not settings.postgres_url:
+        checks = {name: check for name, check in checks.items() if name not in ("database", "work")}
+    if not settings.redis_url.get_secret_value():
+        checks.pop("redis", None)
     # A model takes as long as LLM_TIMEOUT allows.
     limits = {"model": settings.llm_timeout + LIMIT_SECONDS} if options.ask_model else {}
     found: Sequence[list[Finding]] = await asyncio.gather(

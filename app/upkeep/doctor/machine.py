@@ -82,14 +82,15 @@ def _guessable(url: str) -> bool:
 def _secret_files() -> Finding:
     """The files that hold secrets are for this user alone."""
     loose = []
-    for name, value in os.environ.items():
-        if name.endswith("_FILE") and name != "LOG_FILE" and value:
-            try:
-                mode = Path(value).stat().st_mode
-            except OSError:
-                continue  # the settings say so
-            if stat.S_IMODE(mode) & 0o007:
-                loose.append(value)
+    for name in Settings.model_fields:
+        file = os.environ.get(f"{name.upper()}_FILE")
+        try:
+            # What cannot be read, the settings have said already.
+            mode = Path(file).stat().st_mode if file else 0
+        except OSError:
+            continue
+        if file and stat.S_IMODE(mode) & 0o007:
+            loose.append(file)
     if loose:
         names = " ".join(sorted(loose))
         text = Text("Anybody on this machine may read {names}.", {"names": names})

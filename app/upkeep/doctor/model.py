@@ -125,7 +125,7 @@ def _clock(headers: Mapping[str, str], now: float, endpoint: Endpoint) -> list[F
         theirs = parsedate_to_datetime(headers["Date"]).timestamp()
     except (KeyError, ValueError, TypeError, OverflowError):
         return []
-    return [skew("clock.endpoint", theirs + DATE_ERROR - now, Text("{host}", {"host": endpoint.host}))]
+    return [skew("clock.endpoint", theirs + DATE_ERROR - now, endpoint.host)]
 
 
 async def _ask(settings: Settings, endpoint: Endpoint) -> Finding:

@@ -56,7 +56,7 @@ def refused(place: str, error: Exception) -> Finding:
     elif isinstance(error, BusyLoadingError):
         text = Text("Redis at {place} is reading its data.", values)
         advice = Text("Wait a minute and ask again.")
-    elif isinstance(error, socket.gaierror) or isinstance(error.__cause__, socket.gaierror):
+    elif _unknown_host(error):
         text = Text("Nobody knows the host of {place}.", values)
         advice = Text("Its container does not run, or the name in REDIS_URL is wrong.")
     else:
@@ -67,6 +67,15 @@ def refused(place: str, error: Exception) -> Finding:
             "Is it running? Nobody can sign in meanwhile; grading goes on and nothing lasting is lost."
         )
     return problem("redis", text, advice)
+
+
+def _unknown_host(error: BaseException | None) -> bool:
+    """Whether a name could not be looked up; redis-py wraps that, and keeps only its words."""
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def judge(info: Mapping[str, Any] | None, place: str, production: bool) -> list[Finding]:
