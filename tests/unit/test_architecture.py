@@ -56,6 +56,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "embedded": GROUND,
     "logs": GROUND,
     "looplag": (),
+    "metrics": ("metrics_folder",),
+    "metrics_folder": (),
     "migrate": (*GROUND, "jobs", "tables"),
 }
 # Of the top, who may not see whom.
