@@ -113,9 +113,19 @@ class Storage:
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """The bytes of a stored file, in pieces."""
+        _, chunks = await self.opened(key)
+        async for chunk in chunks:
+            yield chunk
+
+    async def opened(self, key: str) -> tuple[int, AsyncIterator[bytes]]:
+        """A stored file's size in bytes and its bytes in pieces; raises FileNotFoundError when it is gone."""
         result = await obstore.get_async(self._store, key)
-        async for chunk in result.stream(min_chunk_size=CHUNK):
-            yield bytes(chunk)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            async for chunk in result.stream(min_chunk_size=CHUNK):
+                yield bytes(chunk)
+
+        return int(result.meta["size"]), chunks()
 
     async def delete(self, key: str) -> None:
         """Remove a stored file; a missing one is fine. Whether anybody still needs it is the caller's to know."""

@@ -3,6 +3,8 @@
 The same content is one file for all papers, and somebody may upload it at the very moment its last paper goes. So
 both sides hold the content's lock: an upload around storing the file and inserting its paper, the removal around
 looking for papers and deleting the file.
+
+While a backup copies files, none is removed: it holds BACKUP_LOCK for itself, a removal shares it with others.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.papers.models import DroppedFile, Paper
 
+# An advisory lock of the database: "zhupi b" in ASCII.
+BACKUP_LOCK = 0x7A68_7570_6920_62
+
 
 async def hold(session: AsyncSession, sha256: str) -> None:
     """Wait for a content's lock (SHA-256 in hex) and hold it until the transaction ends."""
@@ -23,6 +28,11 @@ async def hold(session: AsyncSession, sha256: str) -> None:
 def note(session: AsyncSession, key: str) -> None:
     """Note that a stored file may have no paper: its upload failed after it was stored."""
     session.add(DroppedFile(storage_key=key))
+
+
+async def removal_waits(session: AsyncSession) -> bool:
+    """Whether a backup or restore is at work. If none is, none begins before the transaction ends."""
+    return not await session.scalar(select(func.pg_try_advisory_xact_lock_shared(BACKUP_LOCK)))
 
 
 async def next_note(session: AsyncSession, after: int) -> DroppedFile | None:

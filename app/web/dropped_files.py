@@ -20,13 +20,14 @@ async def remove(app: web.Application) -> int:
     """Remove every noted file that no paper has; how many notes were settled.
 
     One transaction a file. A file that cannot be removed now keeps its note and does not stand in the others' way.
+    While a backup copies the files, all keep theirs.
     """
     after, settled = 0, 0
     while True:
         dropped = None
         try:
             async with app[DATABASE].begin() as db:
-                dropped = await files.next_note(db, after)
+                dropped = None if await files.removal_waits(db) else await files.next_note(db, after)
                 if dropped is None:
                     return settled
                 after = dropped.id

@@ -1,0 +1,202 @@
+"""Fills a database from a dump in one transaction: pg_restore writes the SQL, psql runs it, we say COMMIT."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from psycopg import sql
+
+from app import migrate
+from app.i18n import ProblemError
+from app.upkeep.backups import programs
+from app.upkeep.backups.programs import Programs
+
+APPLICATION = "zhupi restore"  # how its sessions are named in pg_stat_activity
+LOCK_WAIT = "30s"  # for a statement of a live server that holds a table
+
+# Everything of ours in the schema goes, and the schema stays, with the rights that it has: its owner may be another.
+# What belongs to an extension stays with it. Tables take their indexes, triggers and own sequences along.
+EMPTY = """
+do $zhupi$
+declare one record;
+begin
+  for one in
+    select format(case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence'
+                  when 'f' then 'foreign table' else 'table' end) as kind, c.oid::regclass::text as name
+      from pg_class c
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+       and pg_has_role(c.relowner, 'USAGE')
+       and not exists (select from pg_depend d where d.objid = c.oid and d.deptype in ('e', 'i', 'a'))
+     order by c.relkind <> 'r'
+  loop
+    execute format('drop %s if exists %s cascade', one.kind, one.name);
+  end loop;
+  for one in
+    select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end as kind,
+           p.oid::regprocedure::text as name
+      from pg_proc p
+     where p.pronamespace = 'public'::regnamespace and pg_has_role(p.proowner, 'USAGE')
+       and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+  loop
+    execute format('drop %s if exists %s cascade', one.kind, one.name);
+  end loop;
+  for one in
+    select t.oid::regtype::text as name
+      from pg_type t
+     where t.typnamespace = 'public'::regnamespace and t.typtype in ('e', 'd', 'r', 'c')
+       and pg_has_role(t.typowner, 'USAGE')
+       and (t.typrelid = 0 or exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
+       and not exists (select from pg_depend d where d.objid = t.oid and d.deptype in ('e', 'i'))
+  loop
+    execute format('drop type if exists %s cascade', one.name);
+  end loop;
+end
+$zhupi$;
+"""
+
+
+class FillingError(ProblemError):
+    """The database did not take the dump, and is as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Which database is filled by which programs, the rows that each table must have then, and which tables are meant.
+
+    No `tables` means all of the schema.
+    """
+
+    url: str
+    tools: Programs
+    scratch: Path
+    counts: Mapping[str, int]
+    tables: tuple[str, ...] = ()
+
+
+def fill(filling: Filling, dump: Iterator[bytes]) -> None:
+    """Replace what is there by a dump; an empty one leaves nothing. Raises FillingError, and what `dump` raises."""
+    with programs.access(filling.url, filling.scratch, APPLICATION) as access:
+        command = [
+            filling.tools.path("psql"),
+            f"--dbname={access.dbname}",
+            "--no-psqlrc",
+            "--no-password",
+            "--quiet",
+            "--set=ON_ERROR_STOP=1",
+            "--output=/dev/null",
+            "--file=-",
+        ]
+        with programs.running(
+            command, access.environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        ) as psql:
+            try:
+                assert psql.process.stdin is not None
+                _script(filling, dump, access.environment, psql.process.stdin)
+            except BrokenPipeError:
+                pass  # it ended early and says why
+            if psql.process.wait():
+                raise FillingError(
+                    "The database did not take the backup and is as it was: {why}", why=psql.complaint()
+                )
+
+
+def _script(filling: Filling, dump: Iterator[bytes], environment: Mapping[str, str], out: IO[bytes]) -> None:
+    """Write the whole transaction."""
+    out.write(f"set lock_timeout = '{LOCK_WAIT}';\nset statement_timeout = 0;\nbegin;\n".encode())
+    # A migration waits until this is done, and this until a migration is.
+    out.write(f"select pg_advisory_xact_lock({migrate.LOCK});\n".encode())
+    if filling.tables:
+        names = ", ".join(f"public.{table}" for table in filling.tables)
+        out.write(f"drop table if exists {names} cascade;\n".encode())
+    else:
+        out.write(EMPTY.encode())
+    out.flush()
+    first = next(dump, b"")
+    if first:
+        _sql_of(filling, first, dump, environment, out)
+    for table, rows in filling.counts.items():
+        out.write(_counted(table, rows).encode())
+    out.write(b"commit;\n")
+    out.close()
+
+
+def _sql_of(
+    filling: Filling, first: bytes, rest: Iterator[bytes], environment: Mapping[str, str], out: IO[bytes]
+) -> None:
+    """Have pg_restore write a dump's SQL into `out`."""
+    command = [
+        filling.tools.path("pg_restore"),
+        "--file=-",
+        "--schema=public",
+        "--no-owner",
+        "--no-privileges",
+        "--exit-on-error",
+    ]
+    with programs.running(command, environment, stdin=subprocess.PIPE, stdout=out.fileno()) as restoring:
+        pipe = restoring.process.stdin
+        assert pipe is not None
+        broken = False
+        try:
+            pipe.write(first)
+            for chunk in rest:
+                pipe.write(chunk)
+            pipe.close()
+        except BrokenPipeError:
+            broken = True
+        code = restoring.process.wait()
+        if code < 0 or (broken and not code):
+            raise BrokenPipeError  # by SIGPIPE: psql ended before it
+        if code:
+            raise FillingError(
+                "The database did not take the backup and is as it was: {why}", why=restoring.complaint()
+            )
+
+
+def _counted(table: str, rows: int) -> str:
+    """SQL that fails when a table has not so many rows."""
+    name = sql.Identifier(table).as_string()
+    told = sql.Literal(f"{table}: {rows} rows were saved, and not as many came back").as_string()
+    return (  # `name` and `told` are quoted above
+        f"do $zhupi$ begin if (select count(*) from public.{name}) <> {rows:d} then"  # noqa: S608
+        f" raise exception using message = {told}; end if; end $zhupi$;\n"
+    )
+
+
+@contextmanager
+def can_read() -> Iterator[Callable[[bytes], None]]:
+    """Whether pg_restore of this machine reads a dump's table of contents; it is given the dump's first bytes.
+
+    Raises FillingError when the block ends and none of its versions can.
+    """
+    head = bytearray()
+
+    def look(chunk: bytes) -> None:
+        if len(head) < 4 * 2**20:
+            head.extend(chunk)
+
+    yield look
+    here = sorted(programs.found(), key=lambda one: -one.version)
+    if not here:
+        raise programs.ProgramError(
+            "pg_restore is not here: install the client programs of PostgreSQL that the server has."
+        )
+    with tempfile.TemporaryFile() as file:
+        file.write(head)
+        file.seek(0)
+        listed = subprocess.run(  # noqa: S603
+            [here[0].path("pg_restore"), "--list"],
+            stdin=file,
+            capture_output=True,
+            timeout=programs.SECONDS,
+            check=False,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+        )
+    if listed.returncode:
+        why = listed.stderr.decode("utf-8", "replace").strip()[: programs.TOLD]
+        raise FillingError("pg_restore cannot read the database in this backup: {why}", why=why)

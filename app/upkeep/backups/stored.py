@@ -1,0 +1,96 @@
+"""Uploaded files for code that waits: the storage's streams as plain iterators."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from obstore.exceptions import BaseError
+
+from app.i18n import ProblemError
+from app.settings import Settings
+from app.storage import Storage
+
+T = TypeVar("T")
+
+
+# What a storage raises that is away, closed or broken.
+TROUBLE = (BaseError, OSError)
+
+
+class StorageError(ProblemError):
+    """The storage of the uploads does not do what it is asked."""
+
+
+class Stored:
+    """The storage of the settings, used from one thread that has no event loop."""
+
+    def __init__(self, settings: Settings, runner: asyncio.Runner) -> None:
+        self.storage = Storage(settings.uploads, settings.var_dir / "spool")
+        self._runner = runner
+
+    def opened(self, key: str) -> tuple[int, Iterator[bytes]]:
+        """A file's size and its bytes in pieces. Raises FileNotFoundError; StorageError also while it is read."""
+        try:
+            size, chunks = self._runner.run(self.storage.opened(key))
+        except FileNotFoundError:
+            raise
+        except TROUBLE as error:
+            raise _trouble(error) from None
+        return size, self._iterated(chunks)
+
+    def put(self, key: str, chunks: Iterable[bytes], size: int) -> str:
+        """Store a file of `size` bytes under a key (its own content hash); returns the SHA-256 of what came.
+
+        Raises StorageError, and what `chunks` raises.
+        """
+        try:
+            return self._runner.run(self._put(key, chunks, size))
+        except TROUBLE as error:
+            raise _trouble(error) from None
+
+    async def _put(self, key: str, chunks: Iterable[bytes], size: int) -> str:
+        async def given() -> AsyncIterator[bytes]:
+            for chunk in chunks:
+                yield chunk
+
+        path, sha256, _ = await self.storage.receive(given(), size)
+        try:
+            # The key's hash, not the content's: a file that was damaged before the backup comes back as it was.
+            await self.storage.keep(path, key.rpartition("/")[2])
+        except BaseException:
+            self.storage.drop(path)
+            raise
+        return sha256
+
+    def _iterated(self, chunks: AsyncIterator[T]) -> Iterator[T]:
+        async def following() -> T | None:
+            return await anext(chunks, None)
+
+        while True:
+            try:
+                chunk = self._runner.run(following())
+            except TROUBLE as error:
+                raise _trouble(error) from None
+            if chunk is None:
+                return
+            yield chunk
+
+
+def _trouble(error: Exception) -> StorageError:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError("The disk of the uploads is full.")
+    said = str(error).strip().splitlines()
+    return StorageError(
+        "The storage of the uploads does not answer: {why}", why=said[0][:200] if said else ""
+    )
+
+
+@contextmanager
+def stored(settings: Settings) -> Iterator[Stored]:
+    """The storage for the time of the block."""
+    with asyncio.Runner() as runner:
+        yield Stored(settings, runner)
