@@ -3,6 +3,8 @@ PYTHON ?= python3
 UV ?= uv
 PORT ?= 8080
 export PORT
+COMPOSE ?= docker compose
+DEPLOY = $(PYTHON) -m deploy
 
 BIN := .venv/bin
 LOCK := locks/dev.txt
@@ -11,7 +13,7 @@ LOCK := locks/dev.txt
 .PHONY: help setup assets browser run test test-compose lint bench bench-grading bench-web lock up
 
 help: ## list the verbs
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.stamp ## make .venv from the lock (again only when the lock changed)
 
@@ -63,5 +65,49 @@ lock: ## make the locks again from pyproject.toml (needs uv)
 	$(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet -o locks/prod.txt
 
-up: ## start with Docker (from the next release on)
-	@echo "The compose files come with the next release; use make run." >&2; exit 2
+# --- production, with Docker: what each does is in deploy/ and docs/admin-guide.md ---
+
+up: ## production: build what is missing, start, wait until healthy, print the address
+	@$(DEPLOY) up
+
+down: ## stop production; the data stays on its volumes
+	@$(COMPOSE) --profile '*' down
+
+build: ## build the image of this checkout
+	@$(DEPLOY) build
+
+upgrade: ## bring this checkout into production without a failed request
+	@$(DEPLOY) upgrade
+
+restart: ## new replicas beside the old ones, with the settings of .env, without a failed request
+	@$(DEPLOY) restart
+
+address: ## print the address, and the link for the first account while there is none
+	@$(DEPLOY) address
+
+secrets: ## make the secrets that are missing (secrets/)
+	@$(DEPLOY) secrets
+
+secret: ## set one secret from a terminal or a pipe: make secret NAME=llm_api_key
+	@$(DEPLOY) secret "$(NAME)"
+
+rotate-secret: ## another secret_key, db_password or redis_password: make rotate-secret NAME=...
+	@$(DEPLOY) rotate-secret "$(NAME)"
+
+certificate: ## a self-signed certificate if there is none; own: make certificate CERT=chain.pem KEY=key.pem
+	@nginx/certificate $(if $(CERT),"$(CERT)" "$(KEY)")
+
+reload-certificate: ## nginx takes over the certificate in nginx/certs; no connection is dropped
+	@$(COMPOSE) exec -T nginx /zhupi/scripts/reload
+
+backup: ## one backup now, into the volume `backups`
+	@$(COMPOSE) run --rm backup backup
+
+restore: ## bring back a backup: make restore FILE=/backups/NAME
+	@$(COMPOSE) run --rm backup restore "$(FILE)"
+
+logs: ## follow the logs of all parts; of one: make logs SERVICE=app
+	@$(COMPOSE) --profile '*' logs --follow --tail 100 $(SERVICE)
+
+ps: ## what runs, and how healthy it is
+	@$(COMPOSE) --profile '*' ps --all

@@ -1,14 +1,16 @@
-"""`zhupi serve`, `zhupi worker` and `zhupi migrate`."""
+"""`zhupi serve`, `zhupi worker`, `zhupi migrate`, and the link for the first account."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from app.cli.command import cli
-from app.cli.common import current_settings, say, services
-from app.i18n import N_, Text
+from app.cli.common import current_settings, in_database, say, services
+from app.i18n import N_, ProblemError, Text
 
 
 @cli.command(help=N_("Serve the pages; what no setting names (PostgreSQL, Valkey) is started as well."))
@@ -39,3 +41,43 @@ def migrate() -> None:
     with services() as settings:
         upgrade(settings)
     say(Text("The database is up to date."))
+
+
+@cli.command(
+    "set-up-link", help=N_("Print a one-time link that makes the first account; nothing once there is one.")
+)
+def set_up_link(
+    address: Annotated[
+        str, typer.Option(help=N_("Where browsers find the server, such as https://marks.school.example/."))
+    ] = "",
+) -> None:
+    from app.accounts.service import setup_token
+
+    if address and not _is_address(address):
+        raise ProblemError(
+            "--address takes an address such as https://marks.school.example/, not {value}.", value=address
+        )
+    token = in_database(setup_token)
+    if token is None:
+        print(
+            Text("There is an account already; zhupi reset-password gives it a new password."),
+            file=sys.stderr,
+        )
+        return
+    print(f"{(address or _own_address()).rstrip('/')}/set-up/{token}")
+
+
+def _own_address() -> str:
+    from app import serve
+
+    return serve.address(current_settings())
+
+
+def _is_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
+    )
