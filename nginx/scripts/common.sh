@@ -42,7 +42,22 @@ reload() {
   kill -HUP "$(cat "$run/nginx.pid")"
 }
 
-# serving: the list of replicas that the newest workers have, as they tell it themselves.
-serving() {
-  curl -fsS --max-time 2 http://127.0.0.1:8081/replicas 2>/dev/null || true
+# ask WHAT: what the newest workers say of themselves: `replicas` or `rendered`. Empty when none answers.
+ask() {
+  curl -fsS --max-time 2 "http://127.0.0.1:8081/$1" 2>/dev/null || true
+}
+
+# taken WHAT VALUE: wait until workers with this value serve. 1 when there are none within 10 s.
+taken() {
+  tries=50
+  while [ "$(ask "$1")" != "$2" ]; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return 1
+    sleep 0.2
+  done
+}
+
+# settled: old workers listen for 0.1 s longer, and may take one more request on a connection that is kept open.
+settled() {
+  sleep "${ZHUPI_SETTLE:-2}"
 }

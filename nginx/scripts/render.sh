@@ -81,7 +81,8 @@ settings() {
   [ "$HTTPS_PORT" = 443 ] || PORT_SUFFIX=":$HTTPS_PORT"
   [ "$HSTS_SECONDS" = 0 ] || HSTS="max-age=$HSTS_SECONDS"
   case ${LANGUAGE:-} in [Zz][Hh]*) PAGE_LANGUAGE=zh ;; esac
-  export FILE_BYTES BATCH_BYTES FILE_LIMIT BATCH_LIMIT SERVER_NAMES REAL_IP PORT_SUFFIX HSTS PAGE_LANGUAGE
+  RENDERED=$$-$(date +%s) # so that a reload can see whether it was taken
+  export FILE_BYTES BATCH_BYTES FILE_LIMIT BATCH_LIMIT SERVER_NAMES REAL_IP PORT_SUFFIX HSTS PAGE_LANGUAGE RENDERED
 }
 
 # page LANGUAGE NAME: one of nginx's own pages, from its three lines: title, sentence, hint.
@@ -113,7 +114,7 @@ render() {
   done
   # Named one by one: nginx's own variables look the same.
   # shellcheck disable=SC2016
-  envsubst '${FILE_BYTES} ${BATCH_BYTES} ${SERVER_NAMES} ${REAL_IP} ${PORT_SUFFIX} ${HSTS} ${PAGE_LANGUAGE}' \
+  envsubst '${FILE_BYTES} ${BATCH_BYTES} ${SERVER_NAMES} ${REAL_IP} ${PORT_SUFFIX} ${HSTS} ${PAGE_LANGUAGE} ${RENDERED}' \
     <"$home/templates/servers.conf.template" >"$conf/servers.conf.new"
   mv "$conf/servers.conf.new" "$conf/servers.conf"
   extras
