@@ -186,6 +186,9 @@ def _tell_made(made: Made, as_json: bool) -> None:
         "files": made.manifest["uploads"]["count"],
         "seconds": round(made.seconds, 1),
     }
+    for path in made.cleared:
+        text = Text("An earlier backup had broken off; its rest {path} was removed.", {"path": str(path)})
+        print(text, file=sys.stderr)
     say(Text("Saved as {path}: {size} MB, {files} uploaded files, {seconds} s.", facts))
     if made.lost:
         text = Text(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -67,13 +66,13 @@ class FillingError(ProblemError):
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """Which database is filled by which programs, the rows that each table must have then, and which tables are meant.
+    """Which database is filled (`server` is its major version), the rows that its tables must have then, which tables.
 
     No `tables` means all of the schema.
     """
 
     url: str
-    tools: Programs
+    server: int
     scratch: Path
     counts: Mapping[str, int]
     tables: tuple[str, ...] = ()
@@ -81,9 +80,11 @@ class Filling:
 
 def fill(filling: Filling, dump: Iterator[bytes]) -> None:
     """Replace what is there by a dump; an empty one leaves nothing. Raises FillingError, and what `dump` raises."""
+    head = programs.beginning(dump)
+    tools = programs.for_restore(head, filling.server) if head else programs.for_dump(0)
     with programs.access(filling.url, filling.scratch, APPLICATION) as access:
         command = [
-            filling.tools.path("psql"),
+            tools.path("psql"),
             f"--dbname={access.dbname}",
             "--no-psqlrc",
             "--no-password",
@@ -97,7 +98,7 @@ def fill(filling: Filling, dump: Iterator[bytes]) -> None:
         ) as psql:
             try:
                 assert psql.process.stdin is not None
-                _script(filling, dump, access.environment, psql.process.stdin)
+                _script(filling, tools, chain((head,), dump), access.environment, psql.process.stdin)
             except BrokenPipeError:
                 pass  # it ended early and says why
             if psql.process.wait():
@@ -106,7 +107,13 @@ def fill(filling: Filling, dump: Iterator[bytes]) -> None:
                 )
 
 
-def _script(filling: Filling, dump: Iterator[bytes], environment: Mapping[str, str], out: IO[bytes]) -> None:
+def _script(
+    filling: Filling,
+    tools: Programs,
+    dump: Iterator[bytes],
+    environment: Mapping[str, str],
+    out: IO[bytes],
+) -> None:
     """Write the whole transaction."""
     out.write(f"set lock_timeout = '{LOCK_WAIT}';\nset statement_timeout = 0;\nbegin;\n".encode())
     # A migration waits until this is done, and this until a migration is.
@@ -119,19 +126,17 @@ def _script(filling: Filling, dump: Iterator[bytes], environment: Mapping[str, s
     out.flush()
     first = next(dump, b"")
     if first:
-        _sql_of(filling, first, dump, environment, out)
+        _sql_of(tools, chain((first,), dump), environment, out)
     for table, rows in filling.counts.items():
         out.write(_counted(table, rows).encode())
     out.write(b"commit;\n")
     out.close()
 
 
-def _sql_of(
-    filling: Filling, first: bytes, rest: Iterator[bytes], environment: Mapping[str, str], out: IO[bytes]
-) -> None:
+def _sql_of(tools: Programs, dump: Iterator[bytes], environment: Mapping[str, str], out: IO[bytes]) -> None:
     """Have pg_restore write a dump's SQL into `out`."""
     command = [
-        filling.tools.path("pg_restore"),
+        tools.path("pg_restore"),
         "--file=-",
         "--schema=public",
         "--no-owner",
@@ -143,8 +148,7 @@ def _sql_of(
         assert pipe is not None
         broken = False
         try:
-            pipe.write(first)
-            for chunk in rest:
+            for chunk in dump:
                 pipe.write(chunk)
             pipe.close()
         except BrokenPipeError:
@@ -166,37 +170,3 @@ def _counted(table: str, rows: int) -> str:
         f"do $zhupi$ begin if (select count(*) from public.{name}) <> {rows:d} then"  # noqa: S608
         f" raise exception using message = {told}; end if; end $zhupi$;\n"
     )
-
-
-@contextmanager
-def can_read() -> Iterator[Callable[[bytes], None]]:
-    """Whether pg_restore of this machine reads a dump's table of contents; it is given the dump's first bytes.
-
-    Raises FillingError when the block ends and none of its versions can.
-    """
-    head = bytearray()
-
-    def look(chunk: bytes) -> None:
-        if len(head) < 4 * 2**20:
-            head.extend(chunk)
-
-    yield look
-    here = sorted(programs.found(), key=lambda one: -one.version)
-    if not here:
-        raise programs.ProgramError(
-            "pg_restore is not here: install the client programs of PostgreSQL that the server has."
-        )
-    with tempfile.TemporaryFile() as file:
-        file.write(head)
-        file.seek(0)
-        listed = subprocess.run(  # noqa: S603
-            [here[0].path("pg_restore"), "--list"],
-            stdin=file,
-            capture_output=True,
-            timeout=programs.SECONDS,
-            check=False,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-        )
-    if listed.returncode:
-        why = listed.stderr.decode("utf-8", "replace").strip()[: programs.TOLD]
-        raise FillingError("pg_restore cannot read the database in this backup: {why}", why=why)

@@ -18,9 +18,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from app.audit.models import Action
 from app.i18n import ProblemError
 from app.settings import Settings
 from app.upkeep.backups import archive, programs, rotation, sealing
+from app.upkeep.backups.noting import note
 from app.upkeep.backups.sealing import Seal
 from app.upkeep.backups.snapshot import (
     CHECKPOINT_TABLES,
@@ -59,13 +61,14 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A backup that is whole: where, its bytes, what it holds, what was lost before it was made."""
+    """A backup that is whole: where, its bytes, what it holds; `cleared` is what broken-off ones had left beside it."""
 
     path: Path
     size: int
     seconds: float
     encrypted: bool
     manifest: dict[str, Any]
+    cleared: tuple[Path, ...] = ()
 
     @property
     def lost(self) -> int:
@@ -113,7 +116,7 @@ def make(settings: Settings, final: Path, seal: Seal | None, progress: Progress)
     with ExitStack() as stack:
         moments = stack.enter_context(_moments(settings))
         storage = stack.enter_context(stored(settings))
-        rotation.clear_partials(final.parent, final.name)
+        cleared = rotation.clear_partials(final.parent, final.name)
         copy = _Copy(settings, moments, storage, scratch, progress)
         copy.room_in(final.parent)
         try:
@@ -124,7 +127,9 @@ def make(settings: Settings, final: Path, seal: Seal | None, progress: Progress)
                 moments.main.still_held()
         except OSError as error:
             raise _unwritable(final.parent, error) from None
-    return Made(final, size, time.monotonic() - began, seal is not None, manifest)
+    made = Made(final, size, time.monotonic() - began, seal is not None, manifest, tuple(cleared))
+    note(settings, Action.BACKUP_MADE, file=final.name, megabytes=size // 2**20, lost=made.lost)
+    return made
 
 
 @dataclass(frozen=True, slots=True)

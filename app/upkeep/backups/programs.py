@@ -35,6 +35,7 @@ NEEDED = ("pg_dump", "pg_restore", "psql")
 KEPT = ("PATH", "HOME", "LD_LIBRARY_PATH", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 APPLICATION = "zhupi backup"  # how its sessions are named in pg_stat_activity
 SECONDS = 30.0  # for a program that only tells its version or lists an archive
+TOC = 4 * 2**20  # bytes at the start of a dump that hold its table of contents: ours takes 60 KB
 TOLD = 500  # most characters of a program's complaint that are passed on
 
 
@@ -95,19 +96,34 @@ def for_dump(server: int) -> Programs:
     )
 
 
-def for_restore(server: int, dumped_by: int) -> Programs:
-    """The programs to restore into a server what `pg_dump` of version `dumped_by` wrote. Raises ProgramError.
+def for_restore(dump: bytes, server: int | None) -> Programs:
+    """The programs to restore a dump, of which `dump` is the beginning with its table of contents. Raises ProgramError.
 
-    The server's own version when it reads the dump, else the oldest that does.
+    The server's own version if it reads the dump, else the next newer one, else the next older one: the format of dumps
+    changes more seldom than PostgreSQL. Without a server the newest.
     """
-    fitting = sorted((one for one in found() if one.version >= dumped_by), key=lambda one: one.version)
-    if not fitting:
-        raise ProgramError(
-            "The backup was written by pg_dump of PostgreSQL {version}: install the client programs of that version "
-            "or a later one.",
-            version=dumped_by,
-        )
-    return next((one for one in fitting if one.version == server), fitting[0])
+    here = found()
+    if not here:
+        raise ProgramError("pg_restore is not here: install the client programs of PostgreSQL.")
+    wanted = server if server is not None else max(one.version for one in here)
+    here.sort(key=lambda one: (one.version < wanted, abs(one.version - wanted)))
+    complaints = []
+    for one in here:
+        complaint = _unread(one, dump)
+        if complaint is None:
+            return one
+        complaints.append(complaint)
+    raise ProgramError("pg_restore cannot read the database in this backup: {why}", why=complaints[0])
+
+
+def beginning(dump: Iterator[bytes]) -> bytes:
+    """The first TOC bytes of a dump and what came with them, or all of a shorter one."""
+    head = bytearray()
+    for chunk in dump:
+        head += chunk
+        if len(head) >= TOC:
+            break
+    return bytes(head)
 
 
 @contextmanager
@@ -126,8 +142,7 @@ def access(url: str, scratch: Path, application: str = APPLICATION) -> Iterator[
         service = folder / "service.conf"
         settings["application_name"] = application
         _private(service, f"[{SERVICE}]\n" + "".join(f"{key}={value}\n" for key, value in settings.items()))
-        environment = {key: os.environ[key] for key in KEPT if key in os.environ}
-        environment |= {"LC_ALL": "C", "PGSERVICEFILE": str(service), "PGCONNECT_TIMEOUT": "10"}
+        environment = _environment() | {"PGSERVICEFILE": str(service), "PGCONNECT_TIMEOUT": "10"}
         if password is not None:
             passwords = folder / "passwords"
             escaped = re.sub(r"([\\:])", r"\\\1", password)
@@ -210,6 +225,24 @@ def _version(folder: Path) -> int | None:
         return None
     number = re.search(r"\(PostgreSQL\) (\d+)", told)
     return int(number[1]) if number else None
+
+
+def _environment() -> dict[str, str]:
+    """What of our environment a program gets."""
+    return {key: os.environ[key] for key in KEPT if key in os.environ} | {"LC_ALL": "C"}
+
+
+def _unread(programs: Programs, dump: bytes) -> str | None:
+    """Why pg_restore does not read a dump's table of contents; None when it does."""
+    with tempfile.TemporaryFile() as file:
+        file.write(dump)
+        file.seek(0)
+        with running([programs.path("pg_restore"), "--list"], _environment(), stdin=file.fileno()) as listing:
+            try:
+                code = listing.process.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                return "timeout"
+            return listing.complaint() if code else None
 
 
 def _private(path: Path, text: str) -> None:

@@ -20,12 +20,14 @@ from typing import Any
 import psycopg
 
 from app import migrate
+from app.audit.models import Action
 from app.i18n import ProblemError
 from app.settings import Settings
 from app.upkeep.backups import archive, programs, sealing
 from app.upkeep.backups.archive import ArchiveError, DamagedError, NewerError, Reader, Source
-from app.upkeep.backups.filling import APPLICATION, Filling, can_read, fill
+from app.upkeep.backups.filling import APPLICATION, Filling, fill
 from app.upkeep.backups.forgetting import forget
+from app.upkeep.backups.noting import note
 from app.upkeep.backups.sealing import Keys
 from app.upkeep.backups.snapshot import (
     CHECKPOINT_TABLES,
@@ -42,7 +44,6 @@ from app.upkeep.backups.verifying import Checked, verify
 KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}")
 # Where there is a row in one of these, somebody has worked.
 WORK = ("users", "classes", "papers")
-MEMORABLE = 20  # most other sessions that are counted out
 
 Progress = Callable[[int, int], None]
 
@@ -110,21 +111,26 @@ def _acceptable(head: dict[str, Any]) -> None:
 
 
 class _Look:
-    """Lets pg_restore read the head of each dump on its way."""
+    """Keeps the beginning of each dump on its way, and lets pg_restore read its table of contents."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
     def __call__(self, name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Hand on the chunks of a part. Raises ProgramError behind the first part of a dump that cannot be read."""
         prefix = name.partition("/")[0] + "/"
         if prefix not in (archive.DATABASE, archive.CHECKPOINTS) or prefix in self._seen:
             yield from chunks
             return
         self._seen.add(prefix)
-        with can_read() as look:
-            for chunk in chunks:
-                look(chunk)
-                yield chunk
+        head = (
+            bytearray()
+        )  # a part is no longer than archive.PART where we made it; a longer one is not kept whole
+        for chunk in chunks:
+            if len(head) < programs.TOC:
+                head += chunk
+            yield chunk
+        programs.for_restore(bytes(head), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +168,8 @@ def restore(
         files = _Files(storage, checked, progress)
         with sealing.opened(path, keys) as source:
             files.restore(source)
-        server = server_of(connection)
         filling = Filling(
-            settings.postgres_url,
-            programs.for_restore(server, int(checked.head["pg_dump"])),
-            settings.var_dir / "spool",
-            checked.counts,
+            settings.postgres_url, server_of(connection), settings.var_dir / "spool", checked.counts
         )
         if into_live:
             end_sessions(connection)
@@ -179,6 +181,7 @@ def restore(
         connection.execute("analyze")
     migrate.upgrade(settings)
     forget(settings)
+    note(settings, Action.BACKUP_RESTORED, taken=checked.taken, file=path.name)
     return Restored(checked, files.written, files.present, files.damaged, time.monotonic() - began)
 
 
@@ -259,10 +262,12 @@ def _checkpoints(
     numbers of the restored runs; without any, what was under way is asked again.
     """
     with connected(settings.checkpoint_url, APPLICATION) as other:
-        apart = not same_database(connection, other)
+        apart, server = not same_database(connection, other), server_of(other)
     if not checked.head.get("checkpoints") and not apart:
         return
-    filling = replace(filling, url=settings.checkpoint_url, counts={}, tables=CHECKPOINT_TABLES)
+    filling = replace(
+        filling, url=settings.checkpoint_url, server=server, counts={}, tables=CHECKPOINT_TABLES
+    )
     if not checked.head.get("checkpoints"):
         fill(filling, iter(()))
         return

@@ -43,6 +43,8 @@ class Schedule:
             return self._failed(type(error).__name__)
         self.pause = FIRST_PAUSE
         log.info("backup made", file=str(made.path), bytes=made.size, seconds=round(made.seconds, 1))
+        for path in made.cleared:
+            log.warning("the rest of a backup that broke off was removed", file=str(path))
         if made.lost:
             log.warning("backup lacks files that the storage had not", count=made.lost)
         for path in rotation.prune(self.folder, self.keep):

@@ -106,9 +106,11 @@ def snapshot(url: str, *, lock: bool) -> Iterator[Snapshot]:
     with connected(url) as connection:
         if lock:
             take_lock(connection)
-        # Both would end a transaction that waits for a long copy.
+        # These would end a transaction that waits for a long copy.
         connection.execute("set idle_in_transaction_session_timeout = 0")
         connection.execute("set statement_timeout = 0")
+        if server_of(connection) >= 17:
+            connection.execute("set transaction_timeout = 0")
         connection.execute("begin isolation level repeatable read, read only")
         yield Snapshot(connection)
 
