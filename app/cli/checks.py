@@ -153,7 +153,7 @@ def _figures(found: Stats) -> list[tuple[str, str]]:
 
 def _groups(counts: dict[str, int]) -> str:
     total = sum(counts.values())
-    parts = ", ".join(f"{name or gettext('teacher alone')} {count}" for name, count in counts.items())
+    parts = ", ".join(f"{name or gettext('nobody')} {count}" for name, count in counts.items())
     return f"{total} ({parts})" if parts else "0"
 
 

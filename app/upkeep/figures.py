@@ -23,7 +23,7 @@ LAST_PROGRESS = """
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The jobs of one kind. `oldest_seconds` is how long the first of those waiting could have been taken."""
+    """The jobs of one kind; the lost are among the working. `oldest_seconds` is how long the first of those waiting could have been taken."""
 
     kind: str
     waiting: int
@@ -54,8 +54,13 @@ class Work:
 
     @property
     def lost(self) -> int:
-        """Jobs whose holder is silent, or that the queue has given up."""
-        return sum(each.lost + each.failed for each in self.queue)
+        """Jobs whose holder gives no sign of life."""
+        return sum(each.lost for each in self.queue)
+
+    @property
+    def failed(self) -> int:
+        """Jobs that the queue has given up."""
+        return sum(each.failed for each in self.queue)
 
     @property
     def oldest_seconds(self) -> float:

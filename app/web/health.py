@@ -63,7 +63,7 @@ def status_of(state: State) -> str:
     if not state.serves or state.work is None:
         return "away"
     full = state.free_bytes is not None and state.free_bytes < LEAST_FREE
-    still = bool(state.work.stuck) or queue(state.work).level is not Level.OK
+    still = bool(state.work.stuck or state.work.lost) or queue(state.work).level is not Level.OK
     return "degraded" if full or still or state.model == "away" else "ok"
 
 

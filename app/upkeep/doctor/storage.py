@@ -131,7 +131,8 @@ def rights(folder: Path) -> Finding:
             check, text, Text("Give the folder to the server's user: chown -R {user} {path}", values)
         )
     key = folder / "secret_key"
-    loose = [path for path in (folder, key) if path.exists() and path.stat().st_mode & 0o077]
+    # Passing through is for PostgreSQL, where root starts it as a user of its own; listing and writing is not.
+    loose = [path for path, bits in ((folder, 0o066), (key, 0o077)) if _open(path, bits)]
     # Another user's folder is another's decision: a volume that came with a mode of its own.
     if loose and os.geteuid() in (0, state.st_uid):
         names = " ".join(map(str, loose))
@@ -140,3 +141,10 @@ def rights(folder: Path) -> Finding:
     if os.geteuid() == 0:
         return skipped(check, Text("The command runs as root, who may everything."), mode=values["mode"])
     return ok(check, Text("{path} belongs to this server alone.", values), mode=values["mode"])
+
+
+def _open(path: Path, bits: int) -> bool:
+    try:
+        return bool(path.stat().st_mode & bits)
+    except OSError:
+        return False

@@ -45,7 +45,7 @@ async def check(settings: Settings, stuck_minutes: int) -> list[Finding]:
         return [skipped("queue", reason)]
     finally:
         await database.close()
-    return [queue(now), _jobs(now, failed.broken), _stuck(now, stuck_minutes), _papers(failed)]
+    return [queue(now), jobs(now, failed.broken), _stuck(now, stuck_minutes), _papers(failed)]
 
 
 def queue(now: Work) -> Finding:
@@ -58,7 +58,7 @@ def queue(now: Work) -> Finding:
         "oldest_seconds": round(now.oldest_seconds, 1),
         "unread": now.unread,
     }
-    if now.lost or (now.oldest_seconds > ABANDONED_SECONDS and not now.working):
+    if now.oldest_seconds > ABANDONED_SECONDS and now.working <= now.lost:
         return problem(
             "queue",
             Text("{waiting} jobs wait and nobody takes them (the first for {minutes} minutes).", values),
@@ -79,16 +79,16 @@ def queue(now: Work) -> Finding:
     return ok("queue", Text("{waiting} jobs wait, {working} are at work.", values), **facts)
 
 
-def _jobs(now: Work, broken: int) -> Finding:
-    values = {"lost": now.lost, "broken": broken}
+def jobs(now: Work, broken: int) -> Finding:
+    """Whether jobs were lost, or ended with a fault: `broken` within a day."""
+    values = {"lost": now.lost, "broken": broken + now.failed}
     if now.lost:
-        text_ = Text("{lost} jobs are held by processes that gave no sign of life for a minute.", values)
-        return problem(
-            "jobs", text_, Text("A living server or worker takes them over within 20 seconds."), **values
-        )
-    if broken:
-        text_ = Text("{broken} jobs ended with a fault within a day.", values)
-        return warning("jobs", text_, Text("The log says which (queue, traceback)."), **values)
+        said = Text("{lost} jobs are held by processes that gave no sign of life for a minute.", values)
+        advice = Text("A living server or worker takes them over within 20 seconds.")
+        return problem("jobs", said, advice, **values)
+    if values["broken"]:
+        said = Text("{broken} jobs ended with a fault within a day.", values)
+        return warning("jobs", said, Text("The log says which (queue, traceback)."), **values)
     return ok("jobs", Text("No job was lost or broken within a day."), **values)
 
 
