@@ -181,7 +181,7 @@ class Reader:
                 pass
             self._before = self._digest.copy().hexdigest()
             header = self._take(BLOCK, first)
-            if header == bytes(BLOCK):
+            if header == bytes(BLOCK) and not first:
                 self._end()
                 return
             self._name, self._left = _entry(header, first)
@@ -193,8 +193,8 @@ class Reader:
         while self._left:
             chunk = self._take(min(self._left, CHUNK))
             self._left -= len(chunk)
-            if not self._left:
-                self._take(self._padding)
+            if not self._left and any(self._take(self._padding)):
+                raise DamagedError("The backup is damaged: {names} changed.", names=self._name)
             yield chunk
 
     def whole(self) -> bytes:

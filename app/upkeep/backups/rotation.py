@@ -20,7 +20,7 @@ from app.i18n import ProblemError
 from app.upkeep.backups.archive import HEAD
 from app.upkeep.backups.sealing import ARMOUR, PLAIN_AGE
 
-NAME = re.compile(r"zhupi-(\d{8}T\d{6}Z)(?:-\d+)?\.tar(?:\.age)?")
+NAME = re.compile(r"zhupi-(\d{8}T\d{6}Z)(?:-(\d{1,6}))?\.tar(?:\.age)?")
 STAMP = "%Y%m%dT%H%M%SZ"
 PARTIAL = ".partial"
 DURATION = re.compile(r"\s*(\d{1,8})\s*([smhdw]?)\s*")  # as deploy/container/backup_fresh.py reads it
@@ -30,10 +30,11 @@ SHORTEST = 60  # seconds between two backups
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A whole archive in a folder, and when it was made."""
+    """A whole archive in a folder, when it was made, and which of that second it is."""
 
     path: Path
     made: datetime
+    number: int
 
 
 def name_for(when: datetime, *, encrypted: bool) -> str:
@@ -62,8 +63,9 @@ def kept(folder: Path) -> list[Kept]:
         match = NAME.fullmatch(path.name)
         if match and not path.is_symlink() and _is_ours(path):
             with suppress(ValueError):
-                found.append(Kept(path, datetime.strptime(match[1], STAMP).replace(tzinfo=UTC)))
-    return sorted(found, key=lambda one: (one.made, one.path.name))
+                made = datetime.strptime(match[1], STAMP).replace(tzinfo=UTC)
+                found.append(Kept(path, made, int(match[2] or 1)))
+    return sorted(found, key=lambda one: (one.made, one.number))
 
 
 def prune(folder: Path, keep: int) -> list[Path]:

@@ -127,7 +127,8 @@ def sealed(out: BinaryIO, seal: Seal | None) -> Iterator[Sink]:
             pipe.close()
         except BrokenPipeError as error:  # the thread ended before us; it knows why
             broken = error
-        broken = keeper.error or join() or broken
+        failed = join()
+        broken = keeper.error or failed or broken
     if broken is not None:
         raise broken
 

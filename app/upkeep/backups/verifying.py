@@ -115,7 +115,7 @@ class _Check:
             self._compare()
         elif name == archive.MANIFEST:
             self._read_manifest()
-        elif self.reader.whole().decode("ascii", "replace").strip() != self.reader.digest_before:
+        elif self.reader.whole() != f"{self.reader.digest_before}\n".encode():
             raise DamagedError("The backup is damaged: its checksum does not fit.")
 
     def _compare(self) -> None:
