@@ -99,12 +99,12 @@ def cloned(engine: None, request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def stack(cloned: Stack, figures: Figures) -> Stack:
-    """The clone brought up by `make up`, its images built before: seconds from there to healthy are noted."""
+def stack(cloned: Stack) -> Stack:
+    """The clone brought up by `make up`, its images built before: the seconds from there to healthy are kept."""
     cloned.make("build")
     with timed() as took:
         said = cloned.make("up")
-    figures.note("make up: fresh, from built images to healthy", took[0], "s", limit=30)
+    cloned.up_seconds = took[0]
     found = [word for word in said.split() if "/set-up/" in word]
     cloned.setup_link = found[-1] if found else ""
     return cloned

@@ -73,6 +73,7 @@ class Stack:
         self.plain_url = f"http://localhost:{HTTP}"
         self.image = "zhupi:drill"
         self.setup_link = ""
+        self.up_seconds = 0.0  # the first `make up`, images built before
         self.model = ModelServer()
         self.model.url = f"http://127.0.0.1:{MODEL}/v1"
 

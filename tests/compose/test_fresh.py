@@ -15,6 +15,11 @@ from tests.compose.teacher import Teacher, name_of
 pytestmark = pytest.mark.compose
 
 
+async def test_up_is_quick(school: Stack, figures: Figures) -> None:
+    """From built images to healthy, with the volumes, secrets and certificate made on the way."""
+    figures.note("make up: fresh, from built images to healthy", school.up_seconds, "s", limit=30)
+
+
 async def test_first_graded_paper(school: Stack, teacher: Teacher, figures: Figures) -> None:
     """From the first sign-in to a graded paper, asked of the model that is set."""
     began = time.monotonic()
