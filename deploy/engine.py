@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +77,6 @@ def compose(*arguments: str, **options: Any) -> Done:
 
 def require() -> None:
     """Docker answers, compose is there, both are new enough. Raises Problem saying what to install or to do."""
-    if sys.version_info < (3, 9):
-        raise Problem("Python 3.9 or newer is needed on this machine.")
     try:
         asked = docker("version", "--format", "{{.Server.Version}}", check=False)
     except Problem:

@@ -64,7 +64,10 @@ def migrate() -> None:
 
 
 def replicas(count: int) -> None:
-    """Replace all replicas of the app by `count` new ones. Raises Problem; then the old ones serve and no new one is left."""
+    """Replace all replicas of the app by `count` new ones.
+
+    Raises Problem when the new ones do not get healthy; then the old ones serve, and no new one is left.
+    """
     engine.compose("rm", "--force", "app", check=False)  # those that have ended
     old = engine.containers("app")
     if not old:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from deploy import engine, secret_files
@@ -141,30 +141,25 @@ def _version() -> str:
 def _git(*arguments: str) -> str:
     """What git says, "" without git or outside a checkout (an unpacked release)."""
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=engine.ROOT, capture_output=True, text=True, check=False
-        )  # noqa: S603, S607
-    except FileNotFoundError:
+        return engine.run(["git", *arguments], check=False).stdout.strip()
+    except Problem:
         return ""
-    return done.stdout.strip()
 
 
-def _open_up(folder: os.PathLike[str]) -> None:
+def _open_up(folder: Path) -> None:
     """Let everybody read a folder of ours: a checkout made under umask 077 is closed to the containers' users."""
-    for place, folders, files in os.walk(folder):
-        closed = os.path.relpath(place, engine.ROOT) in CLOSED
-        if closed:
-            folders.clear()
+    for path in [folder, *folder.rglob("*")]:
+        if any(path.is_relative_to(engine.ROOT / name) for name in CLOSED) or path.is_symlink():
             continue
-        for path, bits in [(place, 0o555), *((os.path.join(place, name), 0o444) for name in files)]:
-            mode = os.stat(path).st_mode & 0o777
-            if mode & bits != bits:
-                try:
-                    os.chmod(path, mode | bits)
-                except PermissionError:
-                    raise Problem(
-                        "{path} cannot be read by everybody; as its owner: chmod a+rX {path}", path=path
-                    ) from None
+        mode = path.stat().st_mode & 0o777
+        wanted = mode | (0o555 if path.is_dir() else 0o444)
+        if mode != wanted:
+            try:
+                path.chmod(wanted)
+            except PermissionError:
+                raise Problem(
+                    "{path} cannot be read by everybody; as its owner: chmod a+rX {path}", path=path
+                ) from None
 
 
 def _volume(config: Mapping[str, Any], name: str) -> bool:
