@@ -49,7 +49,7 @@ ask() {
 
 # taken WHAT VALUE: wait until workers with this value serve. 1 when there are none within 10 s.
 taken() {
-  tries=50
+  tries=${ZHUPI_TRIES:-50}
   while [ "$(ask "$1")" != "$2" ]; do
     tries=$((tries - 1))
     [ "$tries" -gt 0 ] || return 1
