@@ -152,7 +152,7 @@ def _open_up(folder: Path) -> None:
         if any(path.is_relative_to(engine.ROOT / name) for name in CLOSED) or path.is_symlink():
             continue
         mode = path.stat().st_mode & 0o777
-        wanted = mode | (0o555 if path.is_dir() else 0o444)
+        wanted = mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444)
         if mode != wanted:
             try:
                 path.chmod(wanted)
