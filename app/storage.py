@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import obstore
@@ -25,6 +26,7 @@ SPOOL_SECONDS = 24 * 3600
 # obstore's own (twelve parts of 5 MB at once, pieces of 10 MB) hold 200 MB of a 200 MB file in memory; these 20.
 PARTS_AT_ONCE = 1
 CHUNK = 256 * 1024
+LISTED = 1000  # entries of the storage's list at once, as many as S3 gives
 
 
 class TooLargeError(ProblemError):
@@ -38,6 +40,15 @@ class Stored:
     key: str
     sha256: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the storage's own list says of a file: its key, size in bytes, when it was written last."""
+
+    key: str
+    size: int
+    modified: datetime
 
 
 def key_of(sha256: str) -> str:
@@ -126,6 +137,12 @@ class Storage:
                 yield bytes(chunk)
 
         return int(result.meta["size"]), chunks()
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Every stored file, in no order; one that comes or goes meanwhile may be missing or in it."""
+        async for batch in obstore.list(self._store, chunk_size=LISTED):
+            for found in batch:
+                yield Entry(str(found["path"]), int(found["size"]), found["last_modified"])
 
     async def delete(self, key: str) -> None:
         """Remove a stored file; a missing one is fine. Whether anybody still needs it is the caller's to know."""

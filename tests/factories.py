@@ -86,14 +86,14 @@ async def paper(
         "state": PaperState.READ,
         "match": MatchState.MATCHED if student else MatchState.UNKNOWN,
         "pages": [{"number": 1, "text": text}],
+        "sha256": sha256,
+        "storage_key": f"{sha256[:2]}/{sha256}",
     }
     made = Paper(
         assignment_id=assignment.id,
         student_id=student.id if student else None,
         file_name=name,
         size=len(text),
-        sha256=sha256,
-        storage_key=f"{sha256[:2]}/{sha256}",
         **{**defaults, **values},
     )
     db.add(made)

@@ -246,7 +246,7 @@ def question_view(
         grader=mark.grader if mark else "",
         feedback=draft.feedback if draft.feedback is not None else (mark.feedback if mark else ""),
         criteria=criteria,
-        history=tuple(_change(change, who) for change, who in history),
+        history=tuple(change_view(change, who) for change, who in history),
         outdated=mark is not None and bool(mark.grader) and mark.scheme_version < question.version,
         decided_by=names.get(mark.decided_by or 0, "") if mark else "",
         decided_at=mark.decided_at if mark else None,
@@ -337,7 +337,8 @@ def pages(paper: Paper) -> tuple[PageView, ...]:
     return tuple(views)
 
 
-def _change(change: MarkChange, who: str | None) -> ChangeView:
+def change_view(change: MarkChange, who: str | None) -> ChangeView:
+    """One change for reading; `who` None is the engine."""
     undo = change.what.startswith(decide.UNDO)
     what = change.what.removeprefix(decide.UNDO)
     found = _CRITERION.fullmatch(what)

@@ -1,0 +1,333 @@
+"""A pupil is erased: nothing of them is left anywhere, nothing of anybody else is touched, also during a run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import psycopg
+import pytest
+from sqlalchemy import select, text
+
+from app.audit.models import Action, AuditEntry
+from app.audit.service import COMMAND_LINE
+from app.classes.models import Student
+from app.db import Database
+from app.i18n import Text
+from app.marks.models import Mark, MarkState, Run, RunState
+from app.papers.files import BACKUP_LOCK
+from app.papers.models import MatchState, Paper
+from app.settings import Settings
+from app.upkeep import privacy, pupils, traces
+from app.upkeep.picture import picture
+from app.upkeep.privacy import Erased
+from tests import factories, graded
+from tests.conftest import World
+from tests.functional import privacy_help as help_
+from tests.functional.test_worker import begin, with_model, working
+from tests.stubs.processes import ModelServer
+
+ANN, BEN = ("Annabel Quill", "2024-0101"), ("王小明", "2024-0202")
+
+
+async def two(db: Database, settings: Settings, world: World) -> tuple[help_.Traced, help_.Traced]:
+    """Two pupils of one class with traces everywhere."""
+    async with db.begin() as session:
+        assignment = await factories.assignment(session, world.klass, help_.scheme())
+        ann = await help_.traced(settings, session, world, assignment, *ANN)
+        ben = await help_.traced(settings, session, world, assignment, *BEN)
+    for each in (ann, ben):
+        await help_.leave_outside(settings, world, each)
+    return ann, ben
+
+
+async def erase(settings: Settings, world: World, number: str, *, with_doubtful: bool = False) -> Erased:
+    async with help_.parts_of(settings) as parts:
+        async with parts.database.begin() as session:
+            pupil = await pupils.find(session, world.klass.name, number, None)
+        return await privacy.erase(parts, pupil, COMMAND_LINE, with_doubtful=with_doubtful)
+
+
+async def test_nothing_is_left_of_them_and_all_of_the_others(
+    db: Database, world: World, settings: Settings
+) -> None:
+    ann, ben = await two(db, settings, world)
+    before = await help_.everything(settings)
+    assert all(secret in before for secret in (*ann.secrets, *ben.secrets))
+    erased = await erase(settings, world, "2024-0101")
+    left = await help_.everything(settings)
+    assert [secret for secret in (*ann.secrets, "Annabel", ann.paper.sha256) if secret in left] == []
+    # The draft of the roster held both; it is the one thing of Ben's that went.
+    assert all(secret in left for secret in ben.secrets)
+    for table, count in (
+        ("students", 1), ("papers", 1), ("paper_answers", 1), ("marks", 1), ("mark_changes", 5), ("run_papers", 1),
+        ("run_questions", 1), ("checkpoints", 1), ("checkpoint_blobs", 1), ("checkpoint_writes", 1),
+        ("dropped_files", 0), ("pgqueuer", 1),
+    ):  # fmt: skip
+        assert await help_.count(db, table) == count, table
+    assert erased.later == []
+    assert {kind: number for kind, number in erased.removed.items() if number} == {
+        "papers": 1, "files": 1, "answers": 1, "marks": 1, "decided": 1, "changes": 5, "runs": 1, "jobs": 1,
+        "checkpoints": 1, "model_answers": 1, "events": 2, "roster_drafts": 2,
+    }  # fmt: skip
+
+
+async def test_it_is_written_down_without_saying_who(db: Database, world: World, settings: Settings) -> None:
+    ann, _ = await two(db, settings, world)
+    await erase(settings, world, "2024-0101")
+    async with db.begin() as session:
+        entry = (
+            await session.scalars(select(AuditEntry).where(AuditEntry.action == Action.STUDENT_ERASED))
+        ).one()
+    assert (entry.object_kind, entry.object_id, entry.actor) == ("student", ann.student.id, COMMAND_LINE.name)
+    assert entry.details == {"class_id": world.klass.id, "papers": 1, "marks": 1, "with_doubtful": False}
+
+
+async def test_a_file_that_somebody_else_handed_in_too_stays(
+    db: Database, world: World, settings: Settings
+) -> None:
+    ann, _ = await two(db, settings, world)
+    async with db.begin() as session:
+        other = await factories.assignment(session, world.klass, help_.scheme(), "Cold")
+        ben = (await session.scalars(select(Student).where(Student.number == BEN[1]))).one()
+        values = {"sha256": ann.paper.sha256, "storage_key": ann.paper.storage_key}
+        await factories.paper(session, other, ben, "copied", "copied.txt", **values)
+    erased = await erase(settings, world, "2024-0101")
+    assert (erased.picture.shared, erased.removed["files"], erased.later) == (1, 0, [])
+    async with help_.storage_of(settings).local(ann.paper.storage_key) as path:
+        assert path.read_text() == ann.words
+    assert await help_.count(db, "dropped_files") == 0
+
+
+async def test_files_wait_for_a_backup_under_way(db: Database, world: World, settings: Settings) -> None:
+    ann, _ = await two(db, settings, world)
+    async with await psycopg.AsyncConnection.connect(settings.postgres_url) as backup:
+        await backup.execute("select pg_advisory_lock(%s)", (BACKUP_LOCK,))
+        erased = await erase(settings, world, "2024-0101")
+    assert erased.removed["files"] == 0
+    assert [str(text) for text in erased.later] == [
+        "Files that the server removes by itself, after a backup under way: 1."
+    ]
+    assert await help_.count(db, "dropped_files") == 1
+    async with db.begin() as session:
+        assert await session.get(Paper, ann.paper.id) is None
+
+
+# --- What may be theirs -----------------------------------------------------------------------------------------------
+
+
+async def doubt(db: Database, settings: Settings, world: World) -> tuple[help_.Traced, list[Paper]]:
+    """Ann, a paper that may be hers or Ben's, one that may be hers alone, one of Ben's that names her."""
+    ann, ben = await two(db, settings, world)
+    reason = Text("“{name}” is one letter off.", {"name": ann.name}).to_json()
+    async with db.begin() as session:
+        assignment = await factories.assignment(session, world.klass, help_.scheme(), "Light")
+        ids = [ann.student.id, ben.student.id]
+        papers = [
+            await factories.paper(
+                session, assignment, None, "x", f"{count}.txt", match=MatchState.DOUBTFUL, candidates=ids[:count],
+                match_reason=reason,
+            )
+            for count in (2, 1)
+        ]  # fmt: skip
+        papers.append(
+            await factories.paper(session, assignment, ben.student, f"copied from {ann.name}", "b.txt")
+        )
+        unread = await factories.paper(session, assignment, None, "", "new.txt", state="received", pages=None)
+    return ann, [*papers, unread]
+
+
+async def test_doubtful_papers_stay_and_forget_the_candidate(
+    db: Database, world: World, settings: Settings
+) -> None:
+    _, (both, alone, copied, unread) = await doubt(db, settings, world)
+    erased = await erase(settings, world, "2024-0101")
+    assert [paper.id for paper in erased.picture.doubtful] == [both.id, alone.id]
+    assert [paper.id for paper in erased.picture.mentions] == [copied.id]
+    assert erased.picture.unread == 1
+    async with db.begin() as session:
+        found = [await session.get_one(Paper, paper.id) for paper in (both, alone, copied, unread)]
+    assert [(paper.match, len(paper.candidates)) for paper in found[:2]] == [("doubtful", 1), ("unknown", 0)]
+    assert all(paper.match_reason is None for paper in found)
+
+
+async def test_doubtful_papers_go_when_told(db: Database, world: World, settings: Settings) -> None:
+    _, (both, alone, copied, _) = await doubt(db, settings, world)
+    erased = await erase(settings, world, "2024-0101", with_doubtful=True)
+    assert (erased.removed["papers"], erased.picture.doubtful) == (3, ())
+    async with db.begin() as session:
+        assert await session.get(Paper, both.id) is None and await session.get(Paper, alone.id) is None
+        assert await session.get(Paper, copied.id) is not None
+
+
+# --- While it is graded -----------------------------------------------------------------------------------------------
+
+
+async def test_during_a_run_nothing_comes_back(db: Database, world: World, settings: Settings) -> None:
+    """The model's answer about the paper is under way when its pupil is erased."""
+    async with db.begin() as session:
+        assignment, papers = await graded.assignment(session, world.klass, papers=3, grader="model")
+        ann = await factories.student(session, world.klass, *ANN)
+        row = await session.get_one(Paper, papers[0].id)
+        row.student_id, row.match = ann.id, MatchState.MATCHED
+    with ModelServer(latency=2.0) as model:
+        async with working(with_model(settings, model), db):
+            run = await begin(db, assignment, world)
+
+            async def asked() -> bool:
+                async with db.begin() as session:
+                    return bool(
+                        await session.scalar(
+                            text(
+                                "select count(*) from run_questions where paper_id = :id and started_at is not null"
+                            ),
+                            {"id": papers[0].id},
+                        )
+                    )
+
+            await graded.until(asked)
+            await asyncio.sleep(0.3)
+            async with db.begin() as session:
+                assert await traces.at_work(session, [papers[0].id]) == 1
+            erased = await erase(settings, world, ANN[1])
+            assert erased.later == []
+            async with db.begin() as session:
+                assert await traces.at_work(session, [papers[0].id]) == 0
+            assert await traces.threads(settings.checkpoint_url, [papers[0].id]) == []
+            await graded.finished(db, run.id)
+            marks = await graded.marks_of(db, assignment)
+    assert {mark.paper_id for mark in marks} == {papers[1].id, papers[2].id}
+    assert all(mark.state == MarkState.GRADED for mark in marks)
+    async with help_.parts_of(settings) as parts:
+        assert await traces.kept_answers(parts.redis, {papers[0].id}) == {}
+        assert len(await traces.kept_answers(parts.redis, {papers[1].id, papers[2].id})) > 0
+    assert await help_.count(db, "pgqueuer") == 0
+    for table in ("run_papers", "run_questions", "paper_answers", "marks"):
+        async with db.begin() as session:
+            found = text(f"select count(*) from {table} where paper_id = :id")
+            assert await session.scalar(found, {"id": papers[0].id}) == 0, table
+
+
+async def test_the_last_paper_of_a_paused_run_ends_it(db: Database, world: World, settings: Settings) -> None:
+    async with db.begin() as session:
+        assignment, papers = await graded.assignment(session, world.klass, papers=1)
+        ann = await factories.student(session, world.klass, *ANN)
+        (await session.get_one(Paper, papers[0].id)).student_id = ann.id
+    run = await begin(db, assignment, world)
+    assert await help_.count(db, "pgqueuer") == 1
+    await erase(settings, world, ANN[1])
+    async with db.begin() as session:
+        assert (await session.get_one(Run, run.id)).state == RunState.FINISHED
+    assert await help_.count(db, "pgqueuer") == 0
+
+
+async def test_a_teacher_who_decides_at_the_same_time_blocks_nothing(
+    db: Database, world: World, settings: Settings
+) -> None:
+    ann, _ = await two(db, settings, world)
+
+    async def hold() -> None:
+        async with db.begin() as session:
+            await session.execute(select(Mark).where(Mark.paper_id == ann.paper.id).with_for_update())
+            await asyncio.sleep(0.5)
+
+    await asyncio.gather(hold(), erase(settings, world, ANN[1]))
+    async with db.begin() as session:
+        assert await session.get(Student, ann.student.id) is None
+
+
+async def test_two_at_once_erase_once(db: Database, world: World, settings: Settings) -> None:
+    await two(db, settings, world)
+    outcomes = await asyncio.gather(
+        *(erase(settings, world, ANN[1]) for _ in range(2)), return_exceptions=True
+    )
+    assert sorted(type(each).__name__ for each in outcomes) in (
+        ["Erased", "PupilError"],
+        ["Erased", "Erased"][:0],
+    )
+
+
+# --- Who is meant -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("klass", "number", "name", "said"),
+    [
+        ("9Z", "1", None, "There is no class “9Z”."),
+        ("id:99", "1", None, "There is no class “id:99”."),
+        ("id:x", "1", None, "There is no class “id:x”."),
+        ("id:" + "9" * 40, "1", None, "There is no class"),
+        ("", "1", None, "There is no class “”."),
+        ("8C", "nobody", None, "“nobody” is nobody on the roster of 8C."),
+        ("8C", "", None, "“” is nobody on the roster of 8C."),
+        ("8C", None, "Nobody", "“Nobody” is nobody on the roster of 8C."),
+        ("8C", None, "Ann Lee", "Several students of 8C are called that. Write the number: a1, a2."),
+        ("8C", None, None, "Say which student: the number, or --name."),
+        ("8C", "a1", "Ann Lee", "Say which student: the number, or --name."),
+        ("7B", "1", None, "Several classes are called “7B”. Write which one: id:2 (bob), id:3 (charlie)."),
+    ],
+)
+async def test_nobody_is_guessed(
+    db: Database, world: World, klass: str, number: str | None, name: str | None, said: str
+) -> None:
+    async with db.begin() as session:
+        await factories.klass(session, world.bob, name="7B")
+        await factories.klass(session, world.charlie, name="7B")
+        for each in ("a1", "a2"):
+            await factories.student(session, world.klass, "Ann Lee", each)
+    with pytest.raises(pupils.PupilError) as caught:
+        async with db.begin() as session:
+            await pupils.find(session, klass, number, name)
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("klass", "number", "name"),
+    [
+        ("8C", "A1", None), ("8C", " a1 ", None), ("id:1", "a1", None), ("1", "a1", None), (" 8C", None, "ann lee"),
+    ],
+)  # fmt: skip
+async def test_who_is_meant_is_found(
+    db: Database, world: World, klass: str, number: str | None, name: str | None
+) -> None:
+    async with db.begin() as session:
+        await factories.student(session, world.klass, "Ann Lee", "a1")
+        await factories.student(session, world.klass, "Ben Lee", "a2")
+    async with db.begin() as session:
+        found = await pupils.find(session, klass, number, name)
+    assert (found.number, found.class_name) == ("a1", "8C")
+
+
+async def test_the_same_person_in_another_class_is_told(db: Database, world: World) -> None:
+    async with db.begin() as session:
+        other = await factories.klass(session, world.bob, name="7B")
+        for klass, name, number in (
+            (world.klass, "Ann Lee", "a1"), (other, "ann lee", "A1"), (other, "Ann Lee", "a2"),
+        ):  # fmt: skip
+            await factories.student(session, klass, name, number)
+    async with db.begin() as session:
+        pupil = await pupils.find(session, "8C", "a1", None)
+        found = await picture(session, pupil)
+    assert [(each.class_name, each.number) for each in found.elsewhere] == [("7B", "A1")]
+
+
+# --- The command ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_command(db: Database, world: World, settings: Settings) -> None:
+    ann, _ = await two(db, settings, world)
+    dry = await help_.zhupi(settings, "erase-student", "8C", ANN[1], "--dry-run", "--json")
+    assert dry.returncode == 0, dry.stderr
+    told = json.loads(dry.stdout)
+    assert (told["dry_run"], told["name"], told["removed"]["marks"]) == (True, ANN[0], 1)
+    assert [paper["id"] for paper in told["papers"]] == [ann.paper.id]
+    asked = await help_.zhupi(settings, "erase-student", "8C", ANN[1])
+    assert (asked.returncode, "say --yes" in asked.stderr) == (2, True)
+    async with db.begin() as session:
+        assert await session.get(Student, ann.student.id) is not None
+    done = await help_.zhupi(settings, "erase-student", "8C", "--name", ANN[0], "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "Backups that were made before still hold this student" in done.stdout
+    assert "kept answers of a model" in done.stdout
+    again = await help_.zhupi(settings, "erase-student", "8C", ANN[1], "--yes")
+    assert (again.returncode, again.stderr) == (2, f"“{ANN[1]}” is nobody on the roster of 8C.\n")
