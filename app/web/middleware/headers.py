@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from app.keys import REQUEST_ID
+from app.web.pages import asset
 
 CSP = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -41,8 +42,9 @@ def _stamp(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
     response.headers["X-Request-ID"] = request[REQUEST_ID]
     if request.path.startswith("/static/") and response.status == 200:
-        # Addresses carry the content's hash; without it the browser asks again.
-        fresh = "v" in request.query
+        # Addresses carry the content's hash; without it the browser asks again. So it does with another's hash: while a
+        # version is replaced, an old replica may be asked for a new one's style, and a year is long.
+        fresh = "v" in request.query and request.path_qs == asset(request.path.removeprefix("/static/"))
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if fresh else "no-cache"
 
 
