@@ -25,12 +25,18 @@ def serve(
 
 
 @cli.command(help=N_("Grade in a process of its own, beside a server or on another machine."))
-def worker() -> None:
-    from app import logs
+def worker(
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help=N_("Answer Prometheus on this port; 0 is on none."))
+    ] = 0,
+) -> None:
+    from app import logs, metrics
     from app.worker import main
 
     with services() as settings:
         logs.configure(settings)
+        if metrics_port:
+            metrics.serve(metrics_port)
         main(settings)
 
 
