@@ -33,6 +33,7 @@ async def test_killed_in_a_run(teacher: Teacher, figures: Figures, victim: str) 
     async with grading(teacher, f"kill {victim}") as run:
         await run.reached(MARKS // 4)
         containers = await asyncio.to_thread(VICTIMS[victim], stack)
+        lives = await asyncio.to_thread(restarts, stack, containers)
         killed = await asyncio.to_thread(stack.kill, *containers)
         if victim in ASKING:
             run.kills.append(killed)
@@ -47,10 +48,17 @@ async def test_killed_in_a_run(teacher: Teacher, figures: Figures, victim: str) 
         )
         figures.note(f"kill -9 {victim}: the rest of the run took", took, "s")
     assert await teacher.signed_in(), "sign-ins outlast every one of these"
-    await all_healthy(stack, figures, victim)
+    await all_healthy(stack, victim)
+    # Docker itself started the same containers again; nobody made new ones.
+    assert restarts(stack, containers) == {container: count + 1 for container, count in lives.items()}
 
 
-async def all_healthy(stack: Stack, figures: Figures, victim: str) -> None:
+def restarts(stack: Stack, containers: list[str]) -> dict[str, int]:
+    """How often Docker has started containers again."""
+    return {told["Id"]: int(told["RestartCount"]) for told in stack.inspect(*containers)}
+
+
+async def all_healthy(stack: Stack, victim: str) -> None:
     """Docker has brought back what was killed, without a hand."""
     for _ in range(120):
         if await asyncio.to_thread(stack.healthy):
