@@ -114,11 +114,8 @@ def _seal(encrypt_to: list[str] | None, passphrase_file: Path | None) -> Seal | 
 
 def _keys(identity_files: list[Path] | None, passphrase_file: Path | None) -> Keys:
     """What opens the archive; without a file the passphrase is asked for, where there is somebody to ask."""
-    from functools import cache
-
     from app.upkeep.backups import sealing
 
-    @cache  # the archive is opened several times
     def ask() -> str:
         return str(typer.prompt(gettext("Passphrase of the backup"), hide_input=True, err=True))
 

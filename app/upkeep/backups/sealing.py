@@ -57,10 +57,14 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What may open a backup: identities, and how to ask for the passphrase when one is needed."""
+    """What may open a backup: identities, and how to ask for the passphrase when one is needed.
+
+    What a passphrase has opened is remembered: a restore reads its archive three times.
+    """
 
     identities: tuple[Any, ...] = field(default=(), repr=False)
     passphrase: Callable[[], str] | None = field(default=None, repr=False)
+    remembered: dict[bytes, tuple[Any, ...]] = field(default_factory=dict, repr=False, compare=False)
 
 
 def for_recipients(names: Sequence[str]) -> Seal:
@@ -235,6 +239,8 @@ def _recipient(name: str) -> Any:
 
 def _unlocked(preamble: bytes, keys: Keys) -> tuple[Any, ...]:
     """The key that the passphrase protects."""
+    if preamble in keys.remembered:
+        return keys.remembered[preamble]
     if keys.passphrase is None:
         raise SealError(
             "The backup is encrypted by a passphrase: name the file that holds it by --passphrase-file."
@@ -242,11 +248,12 @@ def _unlocked(preamble: bytes, keys: Keys) -> tuple[Any, ...]:
     _enough_memory()
     try:
         key = pyrage.passphrase.decrypt(preamble.rstrip(b"\n") + b"\n", keys.passphrase())
-        return (pyrage.x25519.Identity.from_str(key.decode("ascii")),)
+        keys.remembered[preamble] = (pyrage.x25519.Identity.from_str(key.decode("ascii")),)
     except (pyrage.DecryptError, pyrage.IdentityError, ValueError, OSError):
         raise SealError(
             "The passphrase does not open the backup (or the first kilobyte of the file was changed)."
         ) from None
+    return keys.remembered[preamble]
 
 
 def _enough_memory() -> None:

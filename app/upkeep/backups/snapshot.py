@@ -23,6 +23,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 CHECKPOINT_TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes", "checkpoint_migrations")
 CONNECT_SECONDS = 10
 KEYS_AT_ONCE = 2000
+LOCK_WAIT = "15s"  # for removals of files, which hold it for milliseconds
 
 
 class BackupError(ProblemError):
@@ -138,7 +139,7 @@ def take_lock(connection: Connection) -> None:
 
     Removals hold it shared, for milliseconds: those are waited for.
     """
-    connection.execute("set lock_timeout = '15s'")
+    connection.execute("select set_config('lock_timeout', %s, false)", (LOCK_WAIT,))
     try:
         connection.execute("select pg_advisory_lock(%s)", (BACKUP_LOCK,))
     except psycopg.errors.LockNotAvailable:
