@@ -31,6 +31,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from app.i18n import ProblemError
 from app.metrics_folder import FOLDER
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -243,7 +244,7 @@ def forget(pid: int) -> None:
 def serve(port: int) -> None:
     """Answer Prometheus on a port of its own, in a thread: for a process without pages (`zhupi worker`).
 
-    Raises OSError when the port is taken.
+    Raises ProblemError when the port cannot be had.
     """
 
     class _Now(Collector):
@@ -253,4 +254,9 @@ def serve(port: int) -> None:
 
     registry = CollectorRegistry()
     registry.register(_Now())
-    start_http_server(port, registry=registry)
+    try:
+        start_http_server(port, registry=registry)
+    except OSError as error:
+        raise ProblemError(
+            "Port {port} for Prometheus cannot be used: {why}", port=port, why=error.strerror or ""
+        ) from None

@@ -56,7 +56,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "embedded": GROUND,
     "logs": GROUND,
     "looplag": (),
-    "metrics": ("metrics_folder",),
+    "metrics": ("i18n", "metrics_folder"),
     "metrics_folder": (),
     "migrate": (*GROUND, "jobs", "tables"),
 }

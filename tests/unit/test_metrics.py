@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from app import metrics, metrics_folder
+from app.i18n import ProblemError
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,3 +109,16 @@ def test_every_metric_has_a_help_and_a_name_by_the_rules() -> None:
         assert family.name.startswith(("zhupi_", "process_"))
         assert family.documentation.endswith(".")
         assert not (family.type == "gauge" and family.name.endswith("_total"))
+
+
+def test_a_process_without_pages_answers_on_a_port_of_its_own() -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ProblemError, match=f"Port {port} for Prometheus cannot be used"):
+            metrics.serve(port)
+    metrics.serve(port)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        told = answer.read().decode()
+    assert "zhupi_model_calls" in told and "zhupi_processes 1.0" in told
