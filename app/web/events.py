@@ -13,7 +13,8 @@ from app.i18n import language_of_request
 from app.keys import BUS, DATABASE
 from app.web.access import the_assignment
 from app.web.middleware.headers import for_stream
-from app.web.stream import RENDERER, Renderer
+from app.web.middleware.sign_in import still_signed_in
+from app.web.stream import RENDERER
 
 HEARTBEAT_SECONDS = 15.0
 # A stream ends after this time; the client comes back with its place, and its access is checked again.
@@ -23,7 +24,7 @@ VIEWS = ("run", "papers", "results")
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """Send events from `Last-Event-ID` (or `after`) on, until the client leaves or the server stops.
+    """Send events from `Last-Event-ID` (or `after`) on, until the client leaves, is signed out, or the server stops.
 
     `view` is the page that listens: "run"; "papers" for the rows of the papers page and a named event `resync` when
     its list is to be loaded anew; "results" for a named event `marks` when its figures are.
@@ -45,17 +46,22 @@ async def stream(request: web.Request) -> web.StreamResponse:
         )
         await response.prepare(request)
         await response.write(f"retry: {RETRY_MS}\n\n".encode())
-        await _send(response, page, request.app[RENDERER], assignment.id, view)
+        await _send(request, response, page, assignment.id, view)
     return response
 
 
 async def _send(
-    response: web.StreamResponse, page: Subscription, renderer: Renderer, assignment_id: int, view: str
+    request: web.Request, response: web.StreamResponse, page: Subscription, assignment_id: int, view: str
 ) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + LIFE_SECONDS
-    language = language_of_request.get()
+    checked = loop.time()
+    renderer, language = request.app[RENDERER], language_of_request.get()
     while loop.time() < end:
+        if loop.time() - checked >= HEARTBEAT_SECONDS:
+            if not await still_signed_in(request):
+                return
+            checked = loop.time()
         try:
             entries = await page.next(HEARTBEAT_SECONDS)
         except TimeoutError:

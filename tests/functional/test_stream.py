@@ -11,10 +11,11 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from app.accounts.models import User
 from app.assignments.models import Assignment
 from app.db import Database
 from app.events.schema import GradingStarted, MarkChanged, PaperChanged, RunChanged
-from app.keys import BUS
+from app.keys import BUS, REDIS
 from app.main import create_app
 from app.marks.models import Mark, MarkState
 from app.papers.models import Paper
@@ -312,3 +313,51 @@ def test_only_the_latest_of_a_cell_is_sent() -> None:
 
 def test_routes_exist(app: web.Application) -> None:
     assert {"run", "run_start", "run_change", "events"} <= set(app.router.named_resources())
+
+
+@pytest.mark.parametrize("how", ["disabled", "signed out", "busy"])
+async def test_it_ends_with_the_sign_in(
+    server: TestServer, world: World, db: Database, heat: tuple[Assignment, list[Paper]],
+    monkeypatch: pytest.MonkeyPatch, how: str,
+) -> None:  # fmt: skip
+    """Also while events come so fast that there is never time for a heartbeat."""
+    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.2)
+    client = await enter(server, world)
+    listener = await listen(client, heat[0])
+    assert await listener.next() == ""
+    assert await listener.next() == ""  # a good sign-in was looked at and goes on
+    if how == "signed out":
+        await client.post("/sign-out")
+    else:
+        async with db.begin() as session:
+            user = await session.get_one(User, world.alice.id)
+            user.disabled_at, user.session_epoch = user.created_at, user.session_epoch + 1
+
+    async def publish() -> None:
+        while True:
+            await server.app[BUS].publish(PaperChanged(heat[0].id, heat[1][0].id))
+            await asyncio.sleep(0.02)
+
+    busy = asyncio.create_task(publish()) if how == "busy" else None
+    try:
+        async with asyncio.timeout(5):
+            with pytest.raises(EOFError):
+                while True:
+                    await listener.next()
+    finally:
+        if busy is not None:
+            busy.cancel()
+
+
+async def test_it_goes_on_while_redis_or_the_database_are_away(
+    server: TestServer, world: World, heat: tuple[Assignment, list[Paper]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.2)
+    listener = await listen(await enter(server, world), heat[0])
+
+    async def away(*_: object) -> int:
+        raise ConnectionError
+
+    monkeypatch.setattr(server.app[REDIS], "exists", away)
+    for _ in range(4):
+        assert await listener.next() == ""

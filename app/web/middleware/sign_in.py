@@ -9,11 +9,14 @@ from typing import TypeVar
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from aiohttp_session import Session, get_session
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts import store
 from app.accounts.models import User
 from app.i18n import LANGUAGES, language_of_request
-from app.keys import DATABASE, SETTINGS, USER
+from app.keys import DATABASE, REDIS, SETTINGS, USER
+from app.web.middleware.sessions import key_of
 from app.web.pages import is_partial, url
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -63,6 +66,22 @@ async def current(request: web.Request) -> User | None:
         return None
     _touch(session, request.app[SETTINGS].session_idle_minutes * 60)
     return user
+
+
+async def still_signed_in(request: web.Request) -> bool:
+    """Whether the sign-in that a long answer was begun with is good yet: for streams, which no middleware sees again.
+
+    The session itself is left alone. A database or Redis that is away ends nothing.
+    """
+    session = await get_session(request)
+    try:
+        if not await request.app[REDIS].exists(key_of(str(session.identity))):
+            return False
+        async with request.app[DATABASE].begin() as db:
+            user = await store.by_id(db, session.get("user_id", 0))
+    except (RedisError, SQLAlchemyError, OSError):
+        return True
+    return user is not None and user.disabled_at is None and user.session_epoch == session.get("epoch")
 
 
 def _touch(session: Session, idle_seconds: int) -> None:
