@@ -30,8 +30,6 @@ def upgrade() -> None:
     before = engine.image_id(image)
     up.build()
     with _Undo(lambda: _restore(image, before)):
-        say("migrating the database")
-        migrate()
         replicas(wanted(config))
     for service in BESIDE:
         if any(one.running for one in engine.containers(service)):
@@ -56,35 +54,43 @@ def wanted(config: dict[str, object]) -> int:
     return int(app.get("scale") or app.get("deploy", {}).get("replicas") or 1)
 
 
-def migrate() -> None:
-    """Run the new image's migrations once. Raises Problem with their last words."""
-    done = engine.compose("run", "--rm", "--no-deps", "-T", "migrate", check=False)
-    if done.returncode:
-        raise Problem("The database was not migrated: {why}", why=engine.complaint(done.stderr + done.stdout))
-
-
 def replicas(count: int) -> None:
-    """Replace all replicas of the app by `count` new ones.
+    """Replace all replicas of the app by `count` new ones, after the image's migrations.
 
     Raises Problem when the new ones do not get healthy; then the old ones serve, and no new one is left.
     """
-    engine.compose("rm", "--force", "app", check=False)  # those that have ended
+    # Those that have ended; and the migration's last run, which has the old image.
+    engine.compose("rm", "--force", "app", "migrate", check=False)
     old = engine.containers("app")
-    if not old:
-        engine.compose("up", "--detach", "--no-build", "--no-deps", "--wait", "app")
-        return
     known = {one.id for one in old}
-    nginx("pin")
+    if old:
+        nginx("pin")
     with _Undo(lambda: _withdraw(known)):
-        scale = f"app={len(old) + count}"
         say("starting {count} new replicas beside {old}", count=count, old=len(old))
-        engine.compose("up", "--detach", "--no-deps", "--no-recreate", "--no-build", "--scale", scale, "app")
-        new = ready([one.id for one in engine.containers("app") if one.id not in known])
-        nginx("pin", *addresses(new))
-    say("stopping the old ones")
-    engine.docker("stop", "--time", str(STOP_SECONDS), *known)
-    engine.docker("rm", *known)
-    nginx("unpin")
+        new = ready(_started(count, known))
+        if old:
+            nginx("pin", *addresses(new))
+    if old:
+        say("stopping the old ones")
+        engine.docker("stop", "--time", str(STOP_SECONDS), *known)
+        engine.docker("rm", *known)
+        nginx("unpin")
+
+
+def _started(count: int, known: set[str]) -> list[str]:
+    """Start new replicas, and before them what they wait for: the migration. Returns their ids. Raises Problem."""
+    # With its dependencies, though they are there: without, compose would note other settings for the new containers than
+    # for those of `up`, which would then replace them all at once.
+    scale = f"app={len(known) + count}"
+    command = ["up", "--detach", "--no-recreate", "--no-build", "--scale", scale, "app"]
+    done = engine.compose(*command, check=False)
+    if done.returncode:
+        for one in engine.containers("migrate"):
+            if one.exit_code:
+                say("{service}: {words}", service=one.name, words=up.last_words(one))
+                raise Problem("The database was not migrated; the old version goes on.")
+        raise Problem("docker compose up failed: {why}", why=engine.complaint(done.stderr))
+    return [one.id for one in engine.containers("app") if one.id not in known]
 
 
 def ready(ids: Sequence[str]) -> list[engine.Container]:
