@@ -305,3 +305,6 @@ async def test_the_certificate_of_an_address(
         assert trusted["certificate.trust"].level is Level.OK
         origins = settings.model_copy(update={"csrf_trusted_origins": (f"https://127.0.0.1:{port}",)})
         assert by_check(await tls.check(origins))["certificate"].level is level
+        monkeypatch.setattr(tls, "BESIDE", ("127.0.0.1", port))
+        beside = by_check(await tls.check(settings))
+        assert beside["certificate"].level is level and "certificate.trust" not in beside

@@ -19,6 +19,9 @@ SECONDS = 5.0
 SOON_DAYS = 21
 """ACME renews at 30 days left: below this a renewal has failed for more than a week."""
 
+BESIDE = ("nginx", 8443)
+"""The proxy of docker-compose.yml, as a replica reaches it."""
+
 FILES = ("nginx/certs/server.crt", "nginx/certs/fullchain.pem", "nginx/certs/cert.pem")
 """Where the certificate lies when this runs beside the proxy, from the folder of the checkout."""
 
@@ -28,19 +31,32 @@ class CertificateError(ValueError):
 
 
 async def check(settings: Settings, address: str = "") -> list[Finding]:
-    """The certificate at an address (https://…), else at the first trusted origin, else in a file of the proxy's."""
+    """The certificate at an address (https://…), else at the first trusted origin, else of the proxy beside us."""
     address = address or next(
         (each for each in settings.csrf_trusted_origins if each.startswith("https://") and "*" not in each),
         "",
     )
     if address:
         return await _served(address)
+    found = await _beside(settings)
+    if found is not None:
+        return [found]
     for name in FILES:
         found = await in_thread(lambda name=name: _from_file(Path(name)))  # type: ignore[misc]
         if found is not None:
             return [found]
     text = Text("No certificate was looked at: name its address with --address https://…")
     return [skipped("certificate", text)]
+
+
+async def _beside(settings: Settings) -> Finding | None:
+    """The compose proxy's certificate, where there is one. Whether browsers trust it only its real name can tell."""
+    host, port = BESIDE
+    asked = next((name for name in settings.allowed_hosts if "*" not in name and ":" not in name), host)
+    try:
+        return judge(await _handshake(host, port, trusted=False, name=asked), f"{host}:{port}")
+    except (OSError, TimeoutError, CertificateError):
+        return None
 
 
 async def _served(address: str) -> list[Finding]:
@@ -70,14 +86,14 @@ def _place(address: str) -> tuple[str, int]:
         return "", 0
 
 
-async def _handshake(host: str, port: int, *, trusted: bool) -> bytes:
-    """The certificate that a server shows, as DER. `trusted` demands what a browser would."""
+async def _handshake(host: str, port: int, *, trusted: bool, name: str = "") -> bytes:
+    """The certificate that a server shows for a name, as DER. `trusted` demands what a browser would."""
     context = ssl.create_default_context()
     if not trusted:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # to look at one that has run out
     async with asyncio.timeout(SECONDS):
-        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=name or host)
         try:
             shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         finally:

@@ -437,3 +437,11 @@ def test_whether_jobs_are_lost_or_broken() -> None:
     assert work.jobs(some_work(), 2).level is Level.WARNING
     assert work.jobs(some_work(failed=1), 0).level is Level.WARNING
     assert work.jobs(some_work(working=1, lost=1), 0).level is Level.PROBLEM
+
+
+async def test_nothing_is_said_of_a_certificate_that_is_nowhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tls, "BESIDE", ("127.0.0.1", 1))
+    assert [each.level for each in await tls.check(Settings())] == [Level.SKIPPED]
