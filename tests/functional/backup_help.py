@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,11 @@ def superuser(settings: Settings) -> psycopg.Connection[Any]:
 
 
 def other_database(settings: Settings, name: str) -> str:
-    """A new empty database that the application's role owns; its URL."""
+    """A new empty database that the application's role owns, on the same server; its URL."""
     with superuser(settings) as connection:
         drop_database(connection, name)
         connection.execute(sql.SQL("create database {} owner zhupi").format(sql.Identifier(name)))
-    return settings.postgres_url.replace("/zhupi?", f"/{name}?")
+    return re.sub(r"/\w+\?", f"/{name}?", settings.postgres_url, count=1)
 
 
 def drop_database(connection: psycopg.Connection[Any], name: str) -> None:

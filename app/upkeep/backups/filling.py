@@ -31,7 +31,9 @@ begin
       from pg_class c
      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
        and pg_has_role(c.relowner, 'USAGE')
-       and not exists (select from pg_depend d where d.objid = c.oid and d.deptype in ('e', 'i', 'a'))
+       and not exists (
+             select from pg_depend d
+              where d.objid = c.oid and d.deptype in ('e', 'i', 'a') and d.refobjid <> c.oid)
      order by c.relkind <> 'r'
   loop
     execute format('drop %s if exists %s cascade', one.kind, one.name);

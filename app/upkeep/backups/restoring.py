@@ -164,6 +164,7 @@ def restore(
         found = Found(_rows(connection), len(_others(connection)))
         if found and not into_live:
             raise refused(found)
+        apart = _kept_apart(settings, connection)
         _room(settings, checked)
         files = _Files(storage, checked, progress)
         with sealing.opened(path, keys) as source:
@@ -175,7 +176,11 @@ def restore(
             end_sessions(connection)
         with sealing.opened(path, keys) as source:
             fill(filling, _dump(source, archive.DATABASE))
-        _checkpoints(settings, path, keys, checked, filling, connection)
+        _checkpoints(settings, path, keys, checked, filling, apart)
+        if (
+            apart is not None
+        ):  # tables that were dropped there are made again: this database must not say "up to date"
+            connection.execute("drop table if exists public.schema_marker")
         if into_live:
             end_sessions(connection)  # what they prepared speaks of tables that are gone
         connection.execute("analyze")
@@ -248,33 +253,46 @@ def _room(settings: Settings, checked: Checked) -> None:
         )
 
 
+def _kept_apart(settings: Settings, connection: Connection) -> int | None:
+    """The major version of the server that has the checkpoints, when they are kept apart here; else None.
+
+    Raises BackupError when that one does not answer.
+    """
+    with connected(settings.checkpoint_url, APPLICATION) as other:
+        return None if same_database(connection, other) else server_of(other)
+
+
 def _checkpoints(
-    settings: Settings,
-    path: Path,
-    keys: Keys,
-    checked: Checked,
-    filling: Filling,
-    connection: Connection,
+    settings: Settings, path: Path, keys: Keys, checked: Checked, filling: Filling, apart: int | None
 ) -> None:
     """The checkpoints of runs that were under way, where the backup or this system keeps them apart.
 
     A system that keeps them apart, and a backup that does not: they are dropped. Those of another life would carry the
-    numbers of the restored runs; without any, what was under way is asked again.
+    numbers of the restored runs; without any, what was under way is asked again. Raises RestoreError.
     """
-    with connected(settings.checkpoint_url, APPLICATION) as other:
-        apart, server = not same_database(connection, other), server_of(other)
-    if not checked.head.get("checkpoints") and not apart:
+    saved = checked.manifest["checkpoints"]
+    if not saved and apart is None:
         return
+    rows = saved["counts"] if saved else {}
     filling = replace(
-        filling, url=settings.checkpoint_url, server=server, counts={}, tables=CHECKPOINT_TABLES
+        filling,
+        url=settings.checkpoint_url,
+        server=apart or filling.server,
+        counts={str(name): int(rows[name]) for name in rows if name in CHECKPOINT_TABLES},
+        tables=CHECKPOINT_TABLES,
     )
-    if not checked.head.get("checkpoints"):
-        fill(filling, iter(()))
-        return
-    counts = {str(name): int(rows) for name, rows in checked.manifest["checkpoints"]["counts"].items()}
-    counts = {name: rows for name, rows in counts.items() if name in CHECKPOINT_TABLES}
-    with sealing.opened(path, keys) as source:
-        fill(replace(filling, counts=counts), _dump(source, archive.CHECKPOINTS))
+    try:
+        if saved:
+            with sealing.opened(path, keys) as source:
+                fill(filling, _dump(source, archive.CHECKPOINTS))
+        else:
+            fill(filling, iter(()))
+    except ProblemError as problem:
+        raise RestoreError(
+            "The data are restored, but not the checkpoints of POSTGRES_CHECKPOINT_URL: {why} Restore once more "
+            "before the server starts.",
+            why=str(problem.text),
+        ) from None
 
 
 def _dump(source: Source, prefix: str) -> Iterator[bytes]:
