@@ -79,8 +79,8 @@ def replicas(count: int) -> None:
 
 def _started(count: int, known: set[str]) -> list[str]:
     """Start new replicas, and before them what they wait for: the migration. Returns their ids. Raises Problem."""
-    # With its dependencies, though they are there: without, compose would note other settings for the new containers than
-    # for those of `up`, which would then replace them all at once.
+    # With its dependencies, though they are there: without, compose would mark the new containers as having other
+    # settings than those of `up`, which would then replace them all at once.
     scale = f"app={len(known) + count}"
     command = ["up", "--detach", "--no-recreate", "--no-build", "--scale", scale, "app"]
     done = engine.compose(*command, check=False)
