@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import orjson
-from sqlalchemy import BigInteger, DateTime, Double, MetaData, func
+from sqlalchemy import BigInteger, DateTime, Double, MetaData, event, exc, func
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from app import network
+
 # A server that is there but does not answer (frozen, or cut off without a word) must not hold a page for ever.
-CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 15.0  # for one statement; ours take milliseconds
+# A connection that rested for longer is tried before it is used, and its server has so long to answer.
+REST_SECONDS, TRY_SECONDS = 1.0, 3.0
+RETURNED = "returned"  # when a connection was given back, on the monotonic clock
 
 Json = dict[str, Any]
 JsonList = list[Any]
@@ -53,22 +60,33 @@ def _dumps(value: Any) -> str:
 
 
 class Database:
-    """One engine and its sessions. Made after the fork: a pool must not be shared by processes."""
+    """One engine and its sessions. Made after the fork: a pool must not be shared by processes.
+
+    `url` is SQLAlchemy's or libpq's spelling. A server that does not answer costs a caller at most a connection's or a
+    statement's limit, then TimeoutError; what else is in the pool from before is not tried again but made anew.
+    """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        # asyncpg reads the address itself: SQLAlchemy would not hand on all of its options (sslmode, for one).
+        address = url.replace("postgresql+asyncpg://", "postgresql://", 1)
+
+        async def connect() -> asyncpg.Connection:
+            return await network.postgres(address, COMMAND_SECONDS)
+
         self.engine: AsyncEngine = create_async_engine(
-            url,
+            "postgresql+asyncpg://",
+            async_creator=connect,
             pool_size=pool_size,
             max_overflow=pool_size,
-            # A restarted PostgreSQL leaves dead connections in the pool; a ping finds them before a request does.
-            pool_pre_ping=True,
             pool_timeout=COMMAND_SECONDS,
-            connect_args={"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS},
             # Errors and logs must not carry what students wrote.
             hide_parameters=True,
             json_serializer=_dumps,
             json_deserializer=orjson.loads,
         )
+        event.listen(self.engine.sync_engine, "checkin", _note_return)
+        event.listen(self.engine.sync_engine, "checkout", _try_before_use)
+        event.listen(self.engine.sync_engine, "handle_error", _give_up_silent)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -80,3 +98,38 @@ class Database:
     async def close(self) -> None:
         """Give all connections back."""
         await self.engine.dispose()
+
+
+def _note_return(_: Any, record: Any) -> None:
+    record.info[RETURNED] = time.monotonic()
+
+
+def _try_before_use(connection: Any, record: Any, _: Any) -> None:
+    """Find a connection that died while it rested, before a request does.
+
+    SQLAlchemy's own pre-ping would do so for every use, with three statements and the long limit of COMMAND_SECONDS.
+    What asyncpg knows to be closed is found without asking.
+    """
+    raw = connection.driver_connection
+    if not raw.is_closed():
+        if time.monotonic() - record.info.get(RETURNED, time.monotonic()) < REST_SECONDS:
+            return
+        try:
+            connection.run_async(lambda raw: raw.execute("select 1", timeout=TRY_SECONDS))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # TimeoutError is an OSError
+            raw.terminate()  # a polite good-bye would wait once more
+        else:
+            return
+    # All that rested as long: they went the same way.
+    raise exc.InvalidatePoolError
+
+
+def _give_up_silent(context: ExceptionContext) -> None:
+    """A statement that ran out of time: its connection is not asked to roll back, which would take as long again."""
+    if not isinstance(context.original_exception, TimeoutError) or context.connection is None:
+        return
+    with suppress(exc.SQLAlchemyError):
+        raw = context.connection.connection.driver_connection
+        if isinstance(raw, asyncpg.Connection):
+            raw.terminate()
+    context.is_disconnect = True

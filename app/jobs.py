@@ -20,6 +20,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import network
+
 if TYPE_CHECKING:
     from pgqueuer.core.tm import TaskManager
     from pgqueuer.models import Job as QueuedJob
@@ -33,9 +35,9 @@ GRADE, READ = "grade", "read"
 # A dead process's job is stale after the first, and found by the next look at the queue after that.
 HEARTBEAT = timedelta(seconds=10)
 LOOK = timedelta(seconds=3)
-CONNECT_SECONDS = 5.0
-# A query of the queue takes milliseconds; one that takes so long has lost its server without a word.
-QUERY_SECONDS = 30.0
+# A query of the queue takes milliseconds; one that takes so long has lost its server without a word. Shorter than
+# HEARTBEAT: a process that is only cut off for a moment keeps its jobs.
+QUERY_SECONDS = 8.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 # What a restarting, overloaded or unreachable PostgreSQL answers. OSError holds ConnectionError and TimeoutError.
@@ -264,9 +266,7 @@ class Connection:
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(
-                self._url, timeout=CONNECT_SECONDS, command_timeout=QUERY_SECONDS
-            )
+            self._connection = await network.postgres(self._url, QUERY_SECONDS)
             for channel, relay in self._listeners:
                 await self._connection.add_listener(channel, relay)
         return self._connection

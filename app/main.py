@@ -7,11 +7,10 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-import redis.asyncio as redis
 import structlog
 from aiohttp import web
 
-from app import keys, metrics
+from app import keys, metrics, network
 from app.db import Database
 from app.events.bus import Bus
 from app.logs import AccessLog
@@ -35,9 +34,7 @@ def create_app(settings: Settings, *, grading: bool = True) -> web.Application:
     """
     app = web.Application(client_max_size=MAX_FORM_BYTES)
     app[keys.SETTINGS] = settings
-    app[keys.REDIS] = redis.Redis.from_url(
-        settings.redis_url.get_secret_value(), socket_timeout=5, socket_connect_timeout=5
-    )
+    app[keys.REDIS] = network.redis_client(settings.redis_url.get_secret_value())
     app[keys.BUS] = Bus(settings.redis_url.get_secret_value())
     app[keys.STORAGE] = Storage(settings.uploads, settings.var_dir / "spool")
     app[LOOP_LAG] = LoopLag(metrics.LOOP_LAG.observe)

@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import redis.asyncio as redis
 import structlog
 from redis.exceptions import RedisError
 
+from app import network
 from app.events.schema import Event, pack, unpack
 
 log = structlog.get_logger(__name__)
@@ -118,10 +118,10 @@ class Bus:
     """Publishes events and hands them to this process's open pages."""
 
     def __init__(self, url: str) -> None:
-        # redis-py's default socket timeout is shorter than a blocking XREAD.
         # Untyped: redis-py types every answer as bytes, str or None alike.
-        self._reader: Any = redis.Redis.from_url(url, socket_timeout=None, socket_connect_timeout=5)
-        self._redis: Any = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+        # The reader tries once: its loop is what tries again, and tells the pages that they may have missed something.
+        self._reader: Any = network.redis_client(url, blocking_seconds=BLOCK_MS / 1000, tries=1)
+        self._redis: Any = network.redis_client(url)
         self._pages: dict[str, set[Subscription]] = {}
         self._places: dict[str, str] = {}
         self._grown = asyncio.Event()
@@ -273,8 +273,10 @@ class Bus:
                 if not reading.done():
                     # The connection is dropped with its unread answer; places move only with delivery.
                     reading.cancel()
-                    with suppress(asyncio.CancelledError, RedisError, OSError):
-                        await reading
+                    # Waited for without taking its cancellation for one of ours: `close` cancels us at any moment.
+                    await asyncio.wait({reading})
+                    if not reading.cancelled():
+                        reading.exception()
 
     def _deliver(self, key: str, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         if key not in self._pages:

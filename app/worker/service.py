@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 
-import redis.asyncio as redis
 import structlog
 
+from app import network
 from app.classes import store as classes
 from app.db import Database
 from app.document import Document
@@ -40,8 +40,8 @@ from app.storage import Storage
 from app.worker.cache import CachedChat
 from app.worker.checkpoints import PatientSaver, open_pool
 from app.worker.gate import Gates, PaperGate
-from app.worker.metered import MeteredChat
 from app.worker.heartbeat import Heartbeat
+from app.worker.metered import MeteredChat
 from app.worker.paper import DecidedMarks, Plan, StoringSink
 from app.worker.patience import is_away, patiently
 from app.worker.reading import Reader
@@ -80,9 +80,7 @@ class Worker:
         self._local_limit = asyncio.Semaphore(max(2, min(4, processors)))
         self._first_steps = asyncio.Semaphore(PAPERS_BEGINNING)
         self._chat: OpenAIChat | None = None
-        self._redis = redis.Redis.from_url(
-            settings.redis_url.get_secret_value(), socket_timeout=5, socket_connect_timeout=5
-        )
+        self._redis = network.redis_client(settings.redis_url.get_secret_value())
         self._kept: OrderedDict[tuple[int, int], tuple[Graders, DecidedMarks]] = OrderedDict()
         self._under_way: set[asyncio.Task[None]] = set()
         self._consumers: list[Consumer] = []

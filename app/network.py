@@ -1,0 +1,99 @@
+"""How connections to PostgreSQL and Redis are made: with limits on everything that waits for the other side.
+
+A host that is switched off or cut off says nothing: without limits whoever waits for it waits for ever, and what waits
+in a pool is found dead only when it is used. Three nets, from the fastest to the surest:
+
+- every call has a limit of its own, here or where it is made;
+- a connection that has rested is tried before it is used (db.py; redis-py's health check);
+- the kernel asks the other side of a resting connection, and gives up what it cannot send: TCP keepalive and
+  TCP_USER_TIMEOUT, on our side, and on PostgreSQL's, so that it frees the locks of a client that is gone.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+if TYPE_CHECKING:
+    import redis.asyncio as redis
+
+APPLICATION = "zhupi"  # as pg_stat_activity and CLIENT LIST name us
+CONNECT_SECONDS = 5.0
+
+# A peer that is gone is known after IDLE + INTERVAL * COUNT = 25 seconds, without any traffic of ours.
+IDLE_SECONDS, INTERVAL_SECONDS, COUNT = 10, 5, 3
+UNSENT_SECONDS = 20  # what was sent and not acknowledged for so long ends the connection
+
+# PostgreSQL does the same towards us. Over a unix socket it ignores these.
+SERVER_SETTINGS = {
+    "application_name": APPLICATION,
+    "tcp_keepalives_idle": str(IDLE_SECONDS),
+    "tcp_keepalives_interval": str(INTERVAL_SECONDS),
+    "tcp_keepalives_count": str(COUNT),
+    "tcp_user_timeout": str(UNSENT_SECONDS * 1000),
+}
+# For psycopg, by libpq's names: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+LIBPQ: dict[str, Any] = {
+    "connect_timeout": int(CONNECT_SECONDS),
+    "application_name": APPLICATION,
+    "keepalives_idle": IDLE_SECONDS,
+    "keepalives_interval": INTERVAL_SECONDS,
+    "keepalives_count": COUNT,
+    "tcp_user_timeout": UNSENT_SECONDS * 1000,
+}
+
+# Redis answers in less than a millisecond. A page makes two or three calls: together they must stay below what a
+# person, and nginx, waits for.
+REDIS_SECONDS, REDIS_CONNECT_SECONDS = 3.0, 2.0
+REDIS_CONNECTIONS = 50  # of one client; who finds all of them taken waits for one
+REDIS_REST_SECONDS = 20  # a connection that rested so long is tried before it is used
+
+
+async def postgres(url: str, command_seconds: float) -> asyncpg.Connection:
+    """A connection whose statements take at most `command_seconds` each. Raises what asyncpg raises, OSError."""
+    connection = await asyncpg.connect(
+        url, timeout=CONNECT_SECONDS, command_timeout=command_seconds, server_settings=SERVER_SETTINGS
+    )
+    watch(connection._transport.get_extra_info("socket"))
+    return connection
+
+
+def watch(connected: socket.socket | None) -> None:
+    """Have the kernel notice when a TCP connection's other side is gone. Other kinds of sockets are left alone."""
+    if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", IDLE_SECONDS),
+        ("TCP_KEEPINTVL", INTERVAL_SECONDS),
+        ("TCP_KEEPCNT", COUNT),
+        ("TCP_USER_TIMEOUT", UNSENT_SECONDS * 1000),
+    ):
+        if hasattr(socket, name):  # not every system has them all
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def redis_client(url: str, *, blocking_seconds: float = 0.0, tries: int = 2) -> redis.Redis:
+    """A client of Redis with a pool of its own; nothing is connected yet.
+
+    `blocking_seconds` is the longest time that its commands let the server wait (XREAD's BLOCK). A command on a
+    connection that turns out to be dead is tried again on a new one: of `tries` tries each takes REDIS_SECONDS at most.
+    """
+    import redis.asyncio as redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import ExponentialWithJitterBackoff
+
+    return redis.Redis.from_pool(
+        redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=REDIS_CONNECTIONS,
+            timeout=REDIS_SECONDS,
+            socket_timeout=blocking_seconds + REDIS_SECONDS,
+            socket_connect_timeout=REDIS_CONNECT_SECONDS,
+            health_check_interval=REDIS_REST_SECONDS,
+            retry=Retry(ExponentialWithJitterBackoff(cap=0.2, base=0.02), tries - 1),
+            client_name=APPLICATION,
+        )
+    )
