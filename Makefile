@@ -10,7 +10,8 @@ BIN := .venv/bin
 LOCK := locks/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets browser run test test-compose lint bench bench-grading bench-web lock up
+.PHONY: help setup assets browser run test test-compose lint bench bench-grading bench-web lock \
+  up down build upgrade restart address secrets secret rotate-secret certificate reload-certificate backup restore logs ps
 
 help: ## list the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile

@@ -208,3 +208,9 @@ def test_a_script_is_plain_sh_that_stops_at_an_error(script: Path) -> None:
     if shutil.which("shellcheck"):
         assert subprocess.run(["shellcheck", script], check=False).returncode == 0
     assert script.stat().st_mode & stat.S_IROTH or not (ROOT / ".git").exists()
+
+
+def test_no_verb_of_the_makefile_is_taken_for_a_file() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    phony = set(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)[0].split())
+    assert set(re.findall(r"^([a-z][a-z-]*):.*## ", text, re.MULTILINE)) == phony
