@@ -23,6 +23,8 @@ from app.accounts import service as accounts
 from app.accounts.models import Role, User
 from app.assignments import service as assignments
 from app.assignments.models import Assignment
+from app.audit import service as audit
+from app.audit.models import Action
 from app.classes.models import Class, ClassTeacher, Student
 from app.db import Database
 from app.i18n import N_, ProblemError, Text
@@ -110,6 +112,16 @@ async def _account(session: AsyncSession, path: Path) -> tuple[User, SignIn, Tex
     # The first account administers: with one there, no set-up link is offered any more.
     role = Role.TEACHER if await store.any_user(session) else Role.ADMIN
     user = await accounts.create(session, made.username, made.username.title(), made.password, role)
+    await audit.record(
+        session,
+        audit.COMMAND_LINE,
+        Action.ACCOUNT_MADE,
+        "user",
+        user.id,
+        name=user.username,
+        role=role,
+        demo=True,
+    )
     return user, made, Text(SAID, {"name": made.username, "password": made.password})
 
 

@@ -30,6 +30,11 @@ async def newest(
     return (await session.scalars(asked)).all()
 
 
+async def knows(session: AsyncSession, actor: str) -> bool:
+    """Whether any entry is of this user name."""
+    return await session.scalar(select(AuditEntry.id).where(AuditEntry.actor == actor).limit(1)) is not None
+
+
 async def last_sign_ins(session: AsyncSession) -> dict[int, datetime]:
     """When each user signed in last, by user id; those of whom no entry is left are missing."""
     rows = await session.execute(

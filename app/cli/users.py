@@ -126,17 +126,13 @@ def disable_user(
     username: Name,
     yes: Annotated[bool, typer.Option("--yes", help=N_("Do not ask."))] = False,
 ) -> None:
-    from app.accounts import service
-
-    name = service.normal(username)
-    confirm(Text("Disable the account {name}? Its sign-ins end at once.", {"name": name}), yes)
-    was_open = with_parts(lambda parts: _disable(parts, username))
+    name, was_open = with_parts(lambda parts: _disable(parts, username, yes))
     text = N_("{name} cannot sign in any more.") if was_open else N_("{name} was disabled already.")
     say(Text(text, {"name": name}))
 
 
-async def _disable(parts: Parts, username: str) -> bool:
-    """Shut an account; whether it was open."""
+async def _disable(parts: Parts, username: str, yes: bool) -> tuple[str, bool]:
+    """Shut an account; its name, and whether it was open."""
     from redis.exceptions import RedisError
 
     from app.accounts import service
@@ -145,13 +141,16 @@ async def _disable(parts: Parts, username: str) -> bool:
     from app.upkeep import sign_ins
 
     async with parts.database.begin() as session:
+        name = (await service.named(session, username)).username
+    confirm(Text("Disable the account {name}? Its sign-ins end at once.", {"name": name}), yes)
+    async with parts.database.begin() as session:
         user, was_open = await service.disable_named(session, username)
         if was_open:
             await record(session, COMMAND_LINE, Action.ACCOUNT_DISABLED, "user", user.id, name=user.username)
     # The account's new epoch has ended them already; this only clears up.
     with suppress(RedisError, OSError):
         await sign_ins.end(parts.redis, user.id)
-    return was_open
+    return name, was_open
 
 
 @cli.command("enable-user", help=N_("Open a disabled account again; its password is the old one."))

@@ -177,6 +177,8 @@ async def _outside(parts: Parts, pupil: Pupil, erased: Erased, *, first: bool) -
                 {"seconds": max(parts.settings.cache_ttl, 3600)},
             ),
         )
+    if removed["model_answers"] or removed["roster_drafts"]:
+        await traces.rewrite_log(parts.redis)
     try:
         names = await traces.threads(parts.settings.checkpoint_url, papers) if papers else []
         await traces.forget_threads(parts.settings.checkpoint_url, names)

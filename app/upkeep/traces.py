@@ -7,11 +7,13 @@ gone asks `at_work` and removes it again afterwards.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
 import psycopg
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -102,6 +104,13 @@ async def forget_events(redis: Redis, assignment_id: int, papers: Collection[int
         if getattr(unpack(fields), "paper_id", 0) in papers
     ]
     return int(await store.xdel(key, *found)) if found else 0
+
+
+async def rewrite_log(redis: Redis) -> None:
+    """Have Redis write its append-only file anew: what was removed stands in the old one until then."""
+    # Where there is no such file, the command is not allowed, or one is being written already: nothing to do.
+    with suppress(RedisError, OSError):
+        await redis.bgrewriteaof()
 
 
 def _answer(value: Any) -> tuple[int, str]:

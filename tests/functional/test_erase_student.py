@@ -7,6 +7,7 @@ import json
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from app.audit.models import Action, AuditEntry
@@ -245,6 +246,56 @@ async def test_two_at_once_erase_once(db: Database, world: World, settings: Sett
         ["Erased", "PupilError"],
         ["Erased", "Erased"][:0],
     )
+
+
+async def hold(db: Database, paper: int, beat: str) -> None:
+    """A job about a paper in a worker's hands, whose heart beat last at that time."""
+    async with db.begin() as session:
+        await session.execute(
+            text(
+                "insert into pgqueuer (priority, status, entrypoint, payload, heartbeat, queue_manager_id)"
+                f" values (0, 'picked', 'grade', :payload, {beat}, gen_random_uuid())"
+            ),
+            {"payload": json.dumps({"run_id": 1, "paper_id": paper}).encode()},
+        )
+
+
+async def test_a_dead_worker_is_not_waited_for(db: Database, world: World, settings: Settings) -> None:
+    ann, _ = await two(db, settings, world)
+    await hold(db, ann.paper.id, "now() - interval '5 minutes'")
+    async with asyncio.timeout(20):
+        assert (await erase(settings, world, ANN[1])).later == []
+
+
+async def test_a_worker_that_never_lets_go_is_told(
+    db: Database, world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, _ = await two(db, settings, world)
+    await hold(db, ann.paper.id, "now()")
+    monkeypatch.setattr(privacy, "LET_GO_SECONDS", 0.5)
+    erased = await erase(settings.model_copy(update={"llm_timeout": 0.5}), world, ANN[1])
+    assert [str(text) for text in erased.later] == [
+        "A worker still has one of the papers in hand; what it leaves is removed within a minute."
+    ]
+    assert [secret for secret in ann.secrets if secret in await help_.everything(settings)] == []
+
+
+async def test_without_redis_and_checkpoints_the_rows_go_and_the_rest_is_told(
+    db: Database, world: World, settings: Settings
+) -> None:
+    ann, _ = await two(db, settings, world)
+    gone = {
+        "redis_url": SecretStr("redis://127.0.0.1:1/0"),
+        "postgres_checkpoint_url": SecretStr("postgresql://nobody@127.0.0.1:1/none"),
+    }
+    erased = await erase(settings.model_copy(update=gone), world, ANN[1])
+    assert [str(text) for text in erased.later] == [
+        "Redis does not answer: a model's kept answers go by themselves within 3600 s.",
+        "The checkpoints' database does not answer: a worker removes them later.",
+    ]
+    async with db.begin() as session:
+        assert await session.get(Student, ann.student.id) is None
+        assert await session.get(Paper, ann.paper.id) is None
 
 
 # --- Who is meant -----------------------------------------------------------------------------------------------------

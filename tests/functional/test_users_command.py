@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from app.accounts.models import Role, User
@@ -44,6 +45,16 @@ async def test_accounts_are_listed(
     assert (bob["last_sign_in"], bob["sign_ins"]) == (None, 0)
     table = await zhupi(settings, "list-users")
     assert "Last sign-in" in table.stdout and "charlie" in table.stdout
+
+
+async def test_the_list_does_without_redis(db: Database, world: World, settings: Settings) -> None:
+    gone = settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1/0")})
+    done = await zhupi(gone, "list-users", "--json")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "Redis does not answer: sign-ins that are open are not known.\n",
+    )
+    assert [row["sign_ins"] for row in json.loads(done.stdout)] == [None, None, None]
 
 
 async def test_an_account_is_shut_and_opened(
@@ -86,7 +97,7 @@ async def test_the_last_administrator_stays(db: Database, world: World, settings
     assert (await zhupi(settings, "disable-user", "root", "--yes")).returncode == 0
     assert (await zhupi(settings, "disable-user", "boss", "--yes")).returncode == 2
     for verb in ("disable-user", "enable-user"):
-        unknown = await zhupi(settings, verb, "nobody", *(["--yes"] if verb == "disable-user" else []))
+        unknown = await zhupi(settings, verb, "nobody")
         assert (unknown.returncode, unknown.stderr) == (2, "There is no user “nobody”.\n")
 
 
@@ -104,6 +115,8 @@ async def test_the_audit_is_shown(db: Database, world: World, settings: Settings
     table = await zhupi(settings, "audit", "--action", "account-made", "--since", "1h", "--limit", "5")
     assert "name=dora, role=teacher" in table.stdout and "password-reset" not in table.stdout
     assert json.loads((await zhupi(settings, "audit", "--user", "ALICE", "--json")).stdout) == []
+    nobody = await zhupi(settings, "audit", "--user", "nobody")
+    assert (nobody.returncode, nobody.stderr) == (2, "There is no user “nobody”.\n")
     assert json.loads((await zhupi(settings, "audit", "--since", "2100-01-01", "--json")).stdout) == []
     for arguments, said in (
         (("--action", "dance"), "dance is not an action; actions are sign-in,"),
