@@ -8,11 +8,12 @@ run=${ZHUPI_RUN:-/run/zhupi} # what is rendered and remembered; a tmpfs, so that
 conf=$run/conf
 main=$home/nginx.conf
 port=8080 # the replicas' (docs/decisions/0010)
+log=${ZHUPI_LOG:-/proc/1/fd/1} # the container's, also for what is called by `docker compose exec`
 
 # say EVENT [TEXT]: a line of the container's log, as JSON like the requests'.
 say() {
   text=$(printf '%s' "${2:-}" | tr -d '"\\' | tr '\n\t' '  ')
-  printf '{"at":"%s","event":"%s","text":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" "$1" "$text"
+  printf '{"at":"%s","event":"%s","text":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" "$1" "$text" >>"$log" || true
 }
 
 # fail SENTENCE: what is wrong and what to do, for a person. Exit code 2, as everywhere in Zhupi.
@@ -38,7 +39,16 @@ tested() {
   nginx -e stderr -q -t -c "$main"
 }
 
+# reload: new workers with the configuration as it lies there; the old ones end as soon as nobody is served by them.
+#
+# Before 1.27.4 an old worker closes its idle connections at once, also one on which a request is just coming in. So clients
+# of HTTP/1.1 are asked first, with every answer of the last second, not to use theirs again (those of HTTP/2 are told
+# which of their requests were not served, and send them again).
 reload() {
+  if [ ! -s "$conf/extras.conf" ]; then
+    : >"$run/closing"
+    sleep "${ZHUPI_CLOSING:-1}"
+  fi
   kill -HUP "$(cat "$run/nginx.pid")"
 }
 
@@ -50,11 +60,14 @@ ask() {
 # taken WHAT VALUE: wait until workers with this value serve. 1 when there are none within 10 s.
 taken() {
   tries=${ZHUPI_TRIES:-50}
-  while [ "$(ask "$1")" != "$2" ]; do
+  while [ "$(ask "$1")" != "$2" ] && [ "$tries" -gt 0 ]; do
     tries=$((tries - 1))
-    [ "$tries" -gt 0 ] || return 1
     sleep 0.2
   done
+  # Old workers have stopped listening by then.
+  sleep 0.2
+  rm -f "$run/closing"
+  [ "$tries" -gt 0 ]
 }
 
 # settled: old workers listen for 0.1 s longer, and may take one more request on a connection that is kept open.

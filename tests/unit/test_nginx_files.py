@@ -129,6 +129,15 @@ def test_no_server_of_an_upstream_is_asked_by_name() -> None:
     assert all(one.words == ["http://replicas"] for one in MAIN.deep() if one.name == "proxy_pass")
 
 
+def test_connections_are_given_up_before_a_reload_but_never_in_http_2() -> None:
+    assert [one.words for one in ZHUPI.all("set")] == [["$closing", ""]]
+    asked = ZHUPI.all("if")[0]
+    assert (asked.words, asked.block[0].words) == (["(-f", "/run/zhupi/closing)"], ["$closing", "close"])
+    assert ["Connection", "$close_connection", "always"] in [one.words for one in ZHUPI.all("add_header")]
+    rule = next(one for one in HTTP.all("map") if one.words[1] == "$close_connection")
+    assert {one.name: one.words for one in rule.block} == {"default": [""], "HTTP/1.1": ["$closing"]}
+
+
 # -- every address of the app
 
 

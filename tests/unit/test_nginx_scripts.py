@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -48,6 +49,7 @@ FAKES = {
 }
 MASTER = """
     take() {
+        [ ! -e "$ZHUPI_RUN/closing" ] || echo asked >>"$STATE/asked"
         [ -e "$STATE/deaf" ] ||
             sed -n 's/^  default "\\(.*\\)";$/\\1/p' "$ZHUPI_RUN/conf/replicas.conf" >"$STATE/served"
     }
@@ -83,7 +85,9 @@ class Box:
             "ZHUPI_RUN": str(self.run_folder),
             "ZHUPI_CERTS": str(self.certs),
             "ZHUPI_SETTLE": "0",
+            "ZHUPI_CLOSING": "0",
             "ZHUPI_TRIES": "10",
+            "ZHUPI_LOG": str(self.state / "log"),
         }
         self.master: subprocess.Popen[bytes] | None = None
 
@@ -375,6 +379,7 @@ def test_a_pin_holds_against_the_dns_until_it_is_taken_off(box: Box) -> None:
     assert done.returncode == 0, done.stderr
     assert box.served() == "10.0.0.3"
     assert "pinned: 10.0.0.3" in done.stdout
+    assert json.loads((box.state / "log").read_text())["text"] == "10.0.0.3"
     box.dns("10.0.0.2", "10.0.0.3", "10.0.0.4")
     assert box.run("replicas", "pin", "10.0.0.4", "10.0.0.3").returncode == 0
     assert box.served() == "10.0.0.3 10.0.0.4"
@@ -414,6 +419,16 @@ def test_a_list_that_nginx_refuses_is_not_taken(box: Box) -> None:
     assert box.served() == "10.0.0.2 10.0.0.3"
     assert 'default "10.0.0.2 10.0.0.3";' in box.conf("replicas.conf"), "the next reload gets the good one"
     assert (box.run_folder / "pinned").read_text() == ""
+
+
+@pytest.mark.parametrize("extras", ["", "keepalive_min_timeout 1s;"])
+def test_an_old_nginx_asks_clients_to_close_before_it_reloads(box: Box, extras: str) -> None:
+    box.dns("10.0.0.2", "10.0.0.3")
+    box.start()
+    (box.run_folder / "conf" / "extras.conf").write_text(extras)
+    assert box.run("replicas", "pin", "10.0.0.2").returncode == 0
+    assert (box.state / "asked").exists() == (not extras)
+    assert not (box.run_folder / "closing").exists()
 
 
 def test_a_pin_that_nginx_does_not_take_in_time_fails(box: Box) -> None:
