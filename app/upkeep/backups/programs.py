@@ -220,6 +220,7 @@ def _version(folder: Path) -> int | None:
             text=True,
             timeout=SECONDS,
             check=False,
+            env=_environment(),
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
