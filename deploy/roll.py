@@ -29,6 +29,10 @@ def upgrade() -> None:
     image = config["services"]["app"]["image"]
     before = engine.image_id(image)
     up.build()
+    if not any(one.running for one in engine.containers("app")):
+        say("nothing is running: starting all of it")
+        up.up()
+        return
     with _Undo(lambda: _restore(image, before)):
         replicas(wanted(config))
     for service in BESIDE:
@@ -42,6 +46,8 @@ def restart() -> None:
     """Roll the replicas with the image and settings that are there. Raises Problem; the old ones then still serve."""
     began = time.monotonic()
     up.prepare()
+    if not any(one.running for one in engine.containers("app")):
+        raise Problem("Nothing is running; make up starts it.")
     replicas(wanted(engine.configuration()))
     say("Restarted in {seconds} s.", seconds=round(time.monotonic() - began))
 
@@ -63,18 +69,14 @@ def replicas(count: int) -> None:
     engine.compose("rm", "--force", "app", "migrate", check=False)
     old = engine.containers("app")
     known = {one.id for one in old}
-    if old:
-        nginx("pin")
+    nginx("pin")
     with _Undo(lambda: _withdraw(known)):
         say("starting {count} new replicas beside {old}", count=count, old=len(old))
-        new = ready(_started(count, known))
-        if old:
-            nginx("pin", *addresses(new))
-    if old:
-        say("stopping the old ones")
-        engine.docker("stop", "--time", str(STOP_SECONDS), *known)
-        engine.docker("rm", *known)
-        nginx("unpin")
+        nginx("pin", *addresses(ready(_started(count, known))))
+    say("stopping the old ones")
+    engine.docker("stop", "--time", str(STOP_SECONDS), *known)
+    engine.docker("rm", *known)
+    nginx("unpin")
 
 
 def _started(count: int, known: set[str]) -> list[str]:
