@@ -15,8 +15,9 @@ from app.migrate import Marker
 from app.settings import Settings
 from app.upkeep.doctor.clock import skew
 from app.upkeep.doctor.findings import Finding, megabytes, ok, problem, warning
+from app.upkeep.doctor.limits import resolve
 
-SECONDS = 5.0
+SECONDS = 4.0
 OLDEST = 150_000  # server_version_num: 15.0
 FEWEST_FREE = 10  # connections; one more server process takes up to twenty
 
@@ -66,6 +67,7 @@ async def check(settings: Settings) -> list[Finding]:
 
 async def connect(settings: Settings) -> asyncpg.Connection:
     """A connection of its own, every step of which is limited in time."""
+    await resolve(settings.postgres_url)
     async with asyncio.timeout(SECONDS):
         return await asyncpg.connect(settings.postgres_url, timeout=SECONDS, command_timeout=SECONDS)
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from app.i18n import Text
 from app.settings import Settings
 from app.upkeep.doctor.findings import Finding, ok, problem, skipped, warning
-from app.upkeep.doctor.storage import in_thread
+from app.upkeep.doctor.limits import in_thread
 
 FEWEST_LETTERS = 10
 """Different characters in a key; 32 random ones of base64 have 25 on average and practically never fewer than 16."""

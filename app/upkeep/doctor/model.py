@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.request import getproxies
 
 import aiohttp
 
@@ -16,6 +18,7 @@ from app.i18n import ProblemError, Text
 from app.settings import Settings
 from app.upkeep.doctor.clock import skew
 from app.upkeep.doctor.findings import Finding, Level, ok, problem, skipped, warning
+from app.upkeep.doctor.limits import resolve
 
 SECONDS = 5.0
 LARGEST = 4 * 2**20  # bytes of a list of models; OpenRouter's has half of one
@@ -55,6 +58,8 @@ async def reach(endpoint: Endpoint) -> list[Finding]:
     headers = {"Authorization": f"Bearer {endpoint.api_key or KEYLESS}"}
     advice = Text("Runs pause or hand their questions to the teacher meanwhile; nothing is graded by guess.")
     try:
+        if not getproxies():
+            await resolve(endpoint.base_url)
         # trust_env: the client that asks for marks goes through the same proxies.
         async with (
             aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
@@ -64,6 +69,8 @@ async def reach(endpoint: Endpoint) -> list[Finding]:
             body = await _read(response.content)
     except TimeoutError:
         return [problem("model", Text("{host} does not answer.", values), advice)]
+    except socket.gaierror:
+        return [problem("model", Text("Nobody knows the host of {place}.", {"place": endpoint.host}), advice)]
     except aiohttp.ClientConnectorCertificateError:
         text = Text("The certificate of {host} cannot be trusted", values)
         return [problem("model", text, Text("Give this machine the certificate of whoever signed it."))]

@@ -6,10 +6,7 @@ import asyncio
 import os
 import shutil
 import stat
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from obstore.exceptions import BaseError as StorageError
 
@@ -17,10 +14,8 @@ from app.i18n import Text
 from app.settings import Settings
 from app.storage import Storage
 from app.upkeep.doctor.findings import Finding, megabytes, ok, problem, skipped, warning
+from app.upkeep.doctor.limits import SECONDS, in_thread
 
-T = TypeVar("T")
-
-SECONDS = 5.0
 GIB = 2**30
 LEAST_FREE = GIB  # a batch of uploads, and what PostgreSQL writes meanwhile, need room
 LITTLE_FREE = 5 * GIB
@@ -35,34 +30,6 @@ async def check(settings: Settings) -> list[Finding]:
         ),
         *await _uploads_disk(settings),
     ]
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Run something that may hang on a dead disk; the command can end without it, unlike with the loop's threads."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]  # None where T is
-
-    def run() -> None:
-        result: T | None = None
-        error: BaseException | None = None
-        try:
-            result = work()
-        except Exception as raised:
-            error = raised
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, daemon=True).start()
-    async with asyncio.timeout(SECONDS):
-        return await done
 
 
 async def _probe(settings: Settings) -> Finding:
@@ -131,8 +98,8 @@ def rights(folder: Path) -> Finding:
             check, text, Text("Give the folder to the server's user: chown -R {user} {path}", values)
         )
     key = folder / "secret_key"
-    # Passing through is for PostgreSQL, where root starts it as a user of its own; listing and writing is not.
-    loose = [path for path, bits in ((folder, 0o066), (key, 0o077)) if _open(path, bits)]
+    # A group may be the own one, and passing through is for PostgreSQL where root starts it: listing by all is neither.
+    loose = [path for path, bits in ((folder, 0o006), (key, 0o077)) if _open(path, bits)]
     # Another user's folder is another's decision: a volume that came with a mode of its own.
     if loose and os.geteuid() in (0, state.st_uid):
         names = " ".join(map(str, loose))

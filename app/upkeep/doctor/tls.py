@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from app.i18n import Text
 from app.settings import Settings
 from app.upkeep.doctor.findings import Finding, ok, problem, skipped, warning
-from app.upkeep.doctor.storage import in_thread
+from app.upkeep.doctor.limits import in_thread, resolve
 
 SECONDS = 5.0
 SOON_DAYS = 21
@@ -92,6 +92,7 @@ async def _handshake(host: str, port: int, *, trusted: bool, name: str = "") -> 
     if not trusted:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # to look at one that has run out
+    await resolve(f"//[{host}]" if ":" in host else f"//{host}")
     async with asyncio.timeout(SECONDS):
         _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=name or host)
         try:

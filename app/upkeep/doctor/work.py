@@ -11,6 +11,7 @@ from app.db import Database
 from app.i18n import Text
 from app.settings import Settings
 from app.upkeep.doctor.findings import Finding, ok, problem, skipped, warning
+from app.upkeep.doctor.limits import resolve
 from app.upkeep.figures import Work, work
 
 ABANDONED_SECONDS = 120
@@ -37,6 +38,7 @@ async def check(settings: Settings, stuck_minutes: int) -> list[Finding]:
     """Ask the database; where it is away, its own check says so."""
     database = Database(settings.sqlalchemy_url, pool_size=1)
     try:
+        await resolve(settings.postgres_url)
         async with database.begin() as session:
             now = await work(session, stuck_minutes)
             failed = (await session.execute(_FAILED, {"days": DAYS})).one()

@@ -20,7 +20,19 @@ from app.cli import checks
 from app.i18n import Text
 from app.settings import Settings
 from app.upkeep import figures
-from app.upkeep.doctor import clock, database, examine, findings, machine, model, redis, storage, tls, work
+from app.upkeep.doctor import (
+    clock,
+    database,
+    examine,
+    findings,
+    limits,
+    machine,
+    model,
+    redis,
+    storage,
+    tls,
+    work,
+)
 from app.upkeep.doctor.findings import Finding, Level
 from app.upkeep.figures import Queue, Work
 
@@ -82,12 +94,32 @@ async def test_a_check_that_breaks_or_hangs_is_a_finding_of_its_own(
 
 
 async def test_a_disk_that_hangs_does_not_keep_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "SECONDS", 0.2)
+    monkeypatch.setattr(limits, "SECONDS", 0.2)
     with pytest.raises(TimeoutError):
-        await storage.in_thread(lambda: time.sleep(2))
+        await limits.in_thread(lambda: time.sleep(2))
     with pytest.raises(ZeroDivisionError):
-        await storage.in_thread(lambda: 1 / 0)
-    assert await storage.in_thread(lambda: 3) == 3
+        await limits.in_thread(lambda: 1 / 0)
+    assert await limits.in_thread(lambda: 3) == 3
+
+
+async def test_a_name_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: object, **__: object) -> list[object]:
+        time.sleep(3)
+        return []
+
+    monkeypatch.setattr(limits, "LOOKUP_SECONDS", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    settings = production(
+        database_url="postgresql://u:p@db/x",
+        redis_url="redis://redis:6379",
+        llm_provider="custom",
+        llm_base_url="http://gpu/v1",
+    )
+    began = time.monotonic()
+    for found in (await database.check(settings), await redis.check(settings), await model.check(settings)):
+        assert "Nobody knows the host of" in str(found[0].text)
+    assert (await work.check(settings, 10))[0].level is Level.SKIPPED
+    assert time.monotonic() - began < 2.5
 
 
 def test_the_command_and_the_figures_agree_when_a_run_stands_still() -> None:
@@ -271,7 +303,7 @@ def test_the_folder_of_the_server(tmp_path: Path) -> None:
     folder.mkdir(mode=0o700)
     # Only root's own command says nothing about rights.
     assert storage.rights(folder).level is (Level.SKIPPED if os.geteuid() == 0 else Level.OK)
-    folder.chmod(0o711)
+    folder.chmod(0o751)
     assert storage.rights(folder).level is not Level.WARNING
     folder.chmod(0o755)
     assert storage.rights(folder).level is Level.WARNING
