@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from tests.compose.figures import Figures
 from tests.compose.teacher import Teacher
 
 POST_EVERY = 10  # of so many requests one is a form
@@ -78,6 +79,14 @@ class Load:
         if answer.status != wanted:
             self.failed.append(f"{time.time():.3f} {method} {path}: {answer.status}")
         return answer.status == wanted
+
+    def told(self, figures: Figures, what: str) -> None:
+        """Note how many failed, none allowed; the failures are printed."""
+        for sentence in self.failed[:40]:
+            print(sentence)
+        figures.note(
+            f"{what}: failed of {self.sent} requests at {self.rate:g}/s", len(self.failed), "", limit=0
+        )
 
     @property
     def median_ms(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -51,6 +52,14 @@ async def test_killed_in_a_run(teacher: Teacher, figures: Figures, victim: str) 
     await all_healthy(stack, victim)
     # Docker itself started the same containers again; nobody made new ones.
     assert restarts(stack, containers) == {container: count + 1 for container, count in lives.items()}
+
+
+def test_an_orphan_in_the_databases_container_is_none_of_its_sessions(school: Stack) -> None:
+    """PostgreSQL as the first process would restart all sessions; a health check that is broken off leaves orphans."""
+    school.exec("db", "sh", "-c", 'sh -c "sleep 1; kill -13 \\$\\$" & exit 0')
+    time.sleep(3)
+    said = school.compose("logs", "--no-color", "--since", "30s", "db")
+    assert "terminating any other active server processes" not in said
 
 
 def restarts(stack: Stack, containers: list[str]) -> dict[str, int]:

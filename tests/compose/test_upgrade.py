@@ -68,7 +68,7 @@ async def test_upgrade_under_load(school: Stack, teacher: Teacher, figures: Figu
         away = run.longest_away
     figures.note("upgrade: the run when it had ended", done * 100 / MARKS, "%")
     figures.note("upgrade: longest time a page had no stream", away, "s", limit=10)
-    figures.note(f"upgrade: failed of {load.sent} requests at 50/s", len(load.failed), "", limit=0)
+    load.told(figures, "upgrade")
     figures.note("upgrade: median answer meanwhile", load.median_ms, "ms")
     figures.note(f"upgrade: with a migration, {REPLICAS} replicas", took[0], "s", limit=ROLL_SECONDS)
     assert school.sql("select version_num from alembic_version") == [[revision]], said
