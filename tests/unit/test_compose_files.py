@@ -21,7 +21,7 @@ OURS = ("app", "migrate", "worker", "backup")
 SCRIPTS = sorted([*(ROOT / "deploy").rglob("*.sh")])
 # The few rights that a container needs beyond none, each tried: without it the container does not start.
 RIGHTS = {
-    "db": {"CHOWN", "DAC_READ_SEARCH", "FOWNER", "SETGID", "SETUID"},
+    "db": {"CHOWN", "DAC_READ_SEARCH", "FOWNER", "KILL", "SETGID", "SETUID"},
     "redis": {"CHOWN", "DAC_READ_SEARCH", "SETGID", "SETUID"},
 }
 SECRET = re.compile(r"(?i)(password|secret|key|token)")
