@@ -18,6 +18,10 @@ BUS = web.AppKey("bus", Bus)
 STORAGE = web.AppKey("storage", Storage)
 
 REQUEST_ID = web.RequestKey("request_id", str)
+# The client's address, "" over a unix socket; whether it came by https, None when that is not known (see
+# web/middleware/proxies.py).
+ADDRESS = web.RequestKey("address", str)
+SECURE: web.RequestKey[bool | None] = web.RequestKey("secure", bool | None)  # type: ignore[arg-type]
 USER = web.RequestKey("user", User)
 # Set for a page that must not need the session: the page of an error.
 PLAIN = web.RequestKey("plain", bool)

@@ -11,17 +11,15 @@ import logging
 import logging.handlers
 import re
 import sys
-from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from aiohttp.abc import AbstractAccessLogger
 from structlog.types import EventDict, Processor
 
 from app.i18n import ProblemError
 
 if TYPE_CHECKING:
-    from aiohttp.web import BaseRequest, StreamResponse
+    from aiohttp.web import BaseRequest
 
     from app.settings import Settings
 
@@ -154,28 +152,3 @@ def route_of(request: BaseRequest) -> str:
     match = getattr(request, "match_info", None)
     resource = match.route.resource if match is not None else None
     return resource.canonical if resource is not None else NO_ROUTE
-
-
-class AccessLog(AbstractAccessLogger):
-    """aiohttp's access log as one event a request: method, route, status, bytes and milliseconds.
-
-    Give it to `web.AppRunner(access_log_class=AccessLog)`. Probes and static files are logged at DEBUG only.
-    """
-
-    def log(self, request: BaseRequest, response: StreamResponse, time: float) -> None:
-        """Log one finished request; `time` is in seconds."""
-        level = logging.DEBUG if request.path.startswith(PATHS_OF_PROBES) else logging.INFO
-        facts: MutableMapping[str, Any] = {
-            "method": request.method,
-            "route": route_of(request),
-            "status": response.status,
-            "bytes": response.body_length,
-            "ms": round(time * 1000, 1),
-            "address": request.remote,
-        }
-        self.logger.log(level, "request", extra=facts)
-
-    @property
-    def enabled(self) -> bool:
-        """Whether anything is logged at all."""
-        return self.logger.isEnabledFor(logging.INFO)

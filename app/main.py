@@ -13,11 +13,11 @@ from aiohttp import web
 from app import keys, metrics, network
 from app.db import Database
 from app.events.bus import Bus
-from app.logs import AccessLog
 from app.looplag import LOOP_LAG, LoopLag, measured, settle
 from app.settings import Settings, load_settings
 from app.storage import Storage
 from app.web import dropped_files, health, pages, routes
+from app.web.access_log import AccessLog
 from app.web.metrics import sampled
 from app.web.middleware import install
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from app.web.middleware.sessions import key_of
+from app.web.middleware.sessions import ALL_SESSIONS
 
 BATCH = 500
 
@@ -41,7 +41,7 @@ async def end(redis: Redis, user_id: int) -> int:
 async def _sessions(redis: Redis) -> AsyncIterator[tuple[bytes, dict[str, Any]]]:
     """Every session with its key; what cannot be read is none."""
     keys: list[bytes] = []
-    async for key in redis.scan_iter(match=key_of("*"), count=BATCH):
+    async for key in redis.scan_iter(match=ALL_SESSIONS, count=BATCH):
         keys.append(key)
         if len(keys) == BATCH:
             async for each in _read(redis, keys):

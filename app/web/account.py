@@ -7,7 +7,7 @@ from aiohttp import web
 from app.accounts import limits, passwords, service
 from app.audit.models import Action
 from app.i18n import N_, ProblemError, Text
-from app.keys import DATABASE, REDIS
+from app.keys import ADDRESS, DATABASE, REDIS
 from app.web.audit import note
 from app.web.forms import form_of, text_of
 from app.web.middleware.sign_in import user_of
@@ -44,7 +44,7 @@ async def save(request: web.Request) -> web.StreamResponse:
 async def change_password(request: web.Request) -> web.StreamResponse:
     """A new password, for who knows the old one. All other sessions end; this one goes on under a new id."""
     form = await form_of(request)
-    user, address = user_of(request), request.remote or ""
+    user, address = user_of(request), request[ADDRESS]
     old, new, again = (text_of(form, name, 1000) for name in ("old", "new", "again"))
     if new != again:
         raise DifferentError(N_("The two new passwords differ. Nothing was changed."))

@@ -9,6 +9,7 @@ from app.accounts.models import User
 from app.audit import service
 from app.audit.models import Action
 from app.audit.service import Actor
+from app.keys import ADDRESS
 from app.web.middleware.sign_in import user_of
 
 
@@ -24,7 +25,7 @@ def stranger(request: web.Request) -> Actor:
 
 def address(request: web.Request) -> str:
     """Where the request came from; "" over a unix socket."""
-    return request.remote or ""
+    return request[ADDRESS]
 
 
 async def note(

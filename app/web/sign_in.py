@@ -14,10 +14,11 @@ from app.accounts.service import Verdict
 from app.audit import service as audit
 from app.audit.models import Action
 from app.i18n import LANGUAGES, N_, Text
-from app.keys import DATABASE, REDIS, SETTINGS
+from app.keys import ADDRESS, DATABASE, REDIS
 from app.web.audit import actor, note, stranger
 from app.web.forms import form_of, text_of
 from app.web.middleware.language import COOKIE
+from app.web.middleware.proxies import cookies_secure
 from app.web.middleware.sessions import key_of
 from app.web.middleware.sign_in import current, public
 from app.web.pages import go, render
@@ -60,7 +61,7 @@ async def submit(request: web.Request) -> web.StreamResponse:
     """Check name and password; a new session id for every sign-in."""
     form = await form_of(request)
     username, password = service.normal(text_of(form, "username", 200)), text_of(form, "password", 1000)
-    address = request.remote or ""
+    address = request[ADDRESS]
     after = text_of(form, "next", 2000)
     if not await limits.allowed(request.app[REDIS], username, address):
         if await limits.refused_first(request.app[REDIS], username, address):
@@ -92,7 +93,7 @@ async def begin_session(request: web.Request, user: User) -> None:
     """A fresh session for a user; the old id is worth nothing afterwards."""
     old = await get_session(request)
     if old.identity is not None:
-        await request.app[REDIS].delete(key_of(str(old.identity)))
+        await request.app[REDIS].delete(key_of(request.app, str(old.identity)))
     session = await new_session(request)
     now = int(time.time())
     session.update(user_id=user.id, epoch=user.session_epoch, signed_in_at=now, seen_at=now)
@@ -131,6 +132,6 @@ async def set_language(request: web.Request) -> web.StreamResponse:
         max_age=365 * 86400,
         httponly=True,
         samesite="Lax",
-        secure=request.app[SETTINGS].production,
+        secure=cookies_secure(request),
     )
     return response

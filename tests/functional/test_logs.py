@@ -10,6 +10,7 @@ from aiohttp import ClientSession, web
 
 from app import logs
 from app.settings import Settings
+from app.web.access_log import AccessLog
 
 NAME = "zhupi.access"
 
@@ -17,7 +18,7 @@ NAME = "zhupi.access"
 @pytest.fixture
 async def address(app: web.Application) -> AsyncIterator[str]:
     """The application behind its access log, as gunicorn runs it."""
-    runner = web.AppRunner(app, access_log=logging.getLogger(NAME), access_log_class=logs.AccessLog)
+    runner = web.AppRunner(app, access_log=logging.getLogger(NAME), access_log_class=AccessLog)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]

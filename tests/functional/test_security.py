@@ -28,6 +28,7 @@ from app.main import create_app
 from app.papers.models import Paper, PaperState
 from app.settings import Environment, Settings
 from app.web.middleware.headers import HEADERS
+from app.web.middleware.sessions import key_of
 from tests import factories
 from tests.conftest import Client, World
 from tests.functional import papers_help
@@ -186,7 +187,7 @@ async def test_the_session_id_changes_at_sign_in(sign_in: SignIn, world: World, 
     await client.post("/sign-in", data=form, allow_redirects=False)
     second = cookie_of(client)
     assert second not in ("", first)
-    assert await app[REDIS].get(f"zhupi_{first}") is None
+    assert await app[REDIS].get(key_of(app, first)) is None
     assert len(second) >= 43
 
 
@@ -216,7 +217,7 @@ async def test_signing_out_ends_the_session_on_the_server(
     assert (await thief.get("/account", **other_browser(thief, session))).status == 200
     response = await alice.post("/sign-out", allow_redirects=False)
     assert response.headers["Location"] == "/sign-in"
-    assert await app[REDIS].exists(f"zhupi_{session}") == 0
+    assert await app[REDIS].exists(key_of(app, session)) == 0
     assert (await thief.get("/account", **other_browser(thief, session))).status == 303
     assert not await signed_in(alice)
 
@@ -244,7 +245,7 @@ async def make_old(app: web.Application, key: str, name: str, seconds: int) -> N
 
 async def test_a_request_moves_the_idle_limit(sign_in: SignIn, world: World, app: web.Application) -> None:
     alice = await sign_in(world.alice)
-    key = f"zhupi_{cookie_of(alice)}"
+    key = key_of(app, cookie_of(alice))
     await make_old(app, key, "seen_at", 61)
     assert await signed_in(alice)
     assert 600 < await app[REDIS].ttl(key) <= 120 * 60
@@ -255,7 +256,7 @@ async def test_a_session_that_ended_does_not_come_back(
 ) -> None:
     """A request was under way, and was to write its session, when the user signed out elsewhere."""
     alice = await sign_in(world.alice)
-    key = f"zhupi_{cookie_of(alice)}"
+    key = key_of(app, cookie_of(alice))
     await make_old(app, key, "seen_at", 61)
     by_id = store.by_id
 
@@ -272,7 +273,7 @@ async def test_a_session_that_ended_does_not_come_back(
 
 async def test_a_session_ends_when_idle(sign_in: SignIn, world: World, app: web.Application) -> None:
     alice = await sign_in(world.alice)
-    key = f"zhupi_{cookie_of(alice)}"
+    key = key_of(app, cookie_of(alice))
     assert 0 < await app[REDIS].ttl(key) <= 120 * 60
     await app[REDIS].pexpire(key, 10)
     await asyncio.sleep(0.1)
@@ -283,7 +284,7 @@ async def test_a_session_ends_after_its_longest_time(
     sign_in: SignIn, world: World, app: web.Application
 ) -> None:
     alice = await sign_in(world.alice)
-    key = f"zhupi_{cookie_of(alice)}"
+    key = key_of(app, cookie_of(alice))
     await make_old(app, key, "signed_in_at", 12 * 3600 + 1)
     assert not await signed_in(alice)
     assert await app[REDIS].exists(key) == 0
@@ -464,7 +465,7 @@ def routes(app: web.Application) -> list[tuple[str, str]]:
     return found
 
 
-PUBLIC = {"/sign-in", "/language", "/set-up/{token}", "/health/live", "/health/ready", "/metrics"}
+PUBLIC = {"/sign-in", "/language", "/set-up/{token}", "/health", "/health/live", "/health/ready", "/metrics"}
 
 
 def filled(path: str, value: str) -> str:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from app.web.middleware import counting, errors, headers, hosts, language, origin, sessions, sign_in
+from app.web.middleware import (
+    counting,
+    errors,
+    headers,
+    hosts,
+    language,
+    origin,
+    proxies,
+    sessions,
+    sign_in,
+)
 
 
 def install(app: web.Application) -> None:
     """Put the layers around all handlers. The order is the meaning: see each module."""
     app.middlewares.extend(
         [
+            proxies.make(app),
             counting.middleware,
             headers.middleware,
             language.middleware,

@@ -63,24 +63,14 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         if request.writer.output_size:
             # Half an answer is on its way, a stream's or a file's. A second one would be taken for more of it: only
             # a connection that breaks off tells the client, which then comes back.
-            log.warning(
-                "answer broken off",
-                request=request.get(REQUEST_ID),
-                path=request.path,
-                error=type(error).__name__,
-            )
+            log.warning("answer broken off", route=route_of(request), error=type(error).__name__)
             raise
         if _is_away(error):
-            log.warning(
-                "service away",
-                request=request.get(REQUEST_ID),
-                route=route_of(request),
-                error=type(error).__name__,
-            )
+            log.warning("service away", route=route_of(request), error=type(error).__name__)
             response = await problem_response(request, 503, None)
             response.headers["Retry-After"] = "5"
             return response
-        log.exception("request failed", request=request.get(REQUEST_ID), route=route_of(request))
+        log.exception("request failed", route=route_of(request))
         return await problem_response(request, 500, None)
 
 

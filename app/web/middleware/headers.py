@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -26,13 +27,17 @@ HEADERS = {
 
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Set the headers on what comes back, also when it comes back as an exception."""
-    request[REQUEST_ID] = secrets.token_hex(8)
-    try:
-        response = await handler(request)
-    except web.HTTPException as error:
-        _stamp(request, error)
-        raise
+    """Set the headers on what comes back, also when it comes back as an exception.
+
+    The id stands in every line that is logged meanwhile, those of libraries included.
+    """
+    request.setdefault(REQUEST_ID, secrets.token_hex(8))  # a trusted proxy may have given one
+    with structlog.contextvars.bound_contextvars(request=request[REQUEST_ID]):
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            _stamp(request, error)
+            raise
     if not response.prepared:
         _stamp(request, response)
     return response

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from app.keys import SETTINGS
+from app.keys import SECURE, SETTINGS
 from app.web.middleware.hosts import host_of, matches
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -34,7 +34,11 @@ def comes_from_us(request: web.Request) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site in {"same-origin", "none"}
-    return origin is None or _netloc(origin) == request.host.lower()
+    if origin is None:
+        return True
+    # Where a proxy says that the browser came by https, a page by http is somebody else's: anyone on its way wrote it.
+    plain = request.get(SECURE) is True and not origin.lower().startswith("https://")
+    return not plain and _netloc(origin) == request.host.lower()
 
 
 def _netloc(origin: str) -> str:

@@ -75,7 +75,7 @@ async def still_signed_in(request: web.Request) -> bool:
     """
     session = await get_session(request)
     try:
-        if not await request.app[REDIS].exists(key_of(str(session.identity))):
+        if not await request.app[REDIS].exists(key_of(request.app, str(session.identity))):
             return False
         async with request.app[DATABASE].begin() as db:
             user = await store.by_id(db, session.get("user_id", 0))
