@@ -252,6 +252,7 @@ def serve(port: int) -> None:
             sample_process()
             return REGISTRY.collect()
 
+    sample_process()
     registry = CollectorRegistry()
     registry.register(_Now())
     try:

@@ -207,7 +207,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 @cli.command(help=N_("Put the failed and the stuck papers of a run back into the queue."))
 def retry(
-    run: Annotated[int, typer.Argument(help=N_("The run's number, as zhupi runs shows it."))],
+    run: Annotated[int, typer.Argument(metavar="RUN", help=N_("The run's number, as zhupi runs shows it."))],
     minutes: Minutes = STUCK_MINUTES,
     yes: Annotated[bool, typer.Option("--yes", help=N_("Do not ask."))] = False,
     as_json: Json = False,
