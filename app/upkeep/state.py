@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +30,9 @@ KEPT_SECONDS = 5.0
 LIMIT_SECONDS = 3.0
 # The storage is written to and the model's endpoint is another's: both are asked less often.
 STORAGE_SECONDS = 30.0
+# Threads of their own for looking. When the database's host is not known, lookups of its name fill the loop's, and
+# whoever asks how the system is must not wait behind them.
+ASIDE = ThreadPoolExecutor(2, "aside")
 MODEL_SECONDS = 300.0
 
 
@@ -105,9 +109,8 @@ class Look:
     async def _free(self) -> int | None:
         if self._settings.uploads.startswith("s3://"):
             return None
-        usage = await _or_none(
-            "disk", lambda: asyncio.to_thread(shutil.disk_usage, Path(self._settings.uploads))
-        )
+        loop, folder = asyncio.get_running_loop(), Path(self._settings.uploads)
+        usage = await _or_none("disk", lambda: loop.run_in_executor(ASIDE, shutil.disk_usage, folder))
         return usage.free if usage is not None else None
 
     def _look_at_model(self) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.pool import QueuePool
 
 from app import metrics
 from app.keys import BUS, DATABASE
-from app.upkeep.state import State
+from app.upkeep.state import ASIDE, State
 from app.web.health import LOOK
 from app.web.middleware.sign_in import public
 
@@ -31,7 +31,7 @@ async def show(request: web.Request) -> web.Response:
     sample(request.app)
     state = await request.app[LOOK].now()
     # Reads the files of the other processes.
-    body = await asyncio.to_thread(metrics.render, list(facts(state)))
+    body = await asyncio.get_running_loop().run_in_executor(ASIDE, metrics.render, list(facts(state)))
     return web.Response(
         body=body, headers={"Content-Type": metrics.CONTENT_TYPE, "Cache-Control": "no-store"}
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -264,3 +266,17 @@ async def test_no_label_holds_what_anybody_can_make_up(sign_in: Any, world: Worl
     for name, labels in found:
         for _, value in labels:
             assert plain.fullmatch(value), (name, labels)
+
+
+async def test_it_is_told_while_all_threads_of_the_loop_wait_for_a_name_server(sign_in: Any) -> None:
+    nobody = await sign_in(None)
+    release = threading.Event()
+    loop = asyncio.get_running_loop()
+    waiting = [loop.run_in_executor(None, release.wait, 30) for _ in range(64)]
+    try:
+        async with asyncio.timeout(10):
+            assert of(await asked(nobody), "zhupi_processes") == 1
+            assert (await nobody.get("/health")).status == 200
+    finally:
+        release.set()
+        await asyncio.gather(*waiting)
