@@ -13,6 +13,11 @@ from pathlib import Path
 
 import pytest
 
+# What the helpers assert is told as well as what tests assert: before they are imported.
+pytest.register_assert_rewrite(
+    "tests.compose.runs", "tests.compose.teacher", "tests.compose.stack", "tests.graded"
+)
+
 from tests.compose.figures import OUT, Figures, line
 from tests.compose.stack import ROOT, CommandError, Stack, run, timed
 from tests.compose.teacher import Teacher
