@@ -8,7 +8,6 @@ route's pattern: paths hold one-time links, and queries what somebody searched f
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import structlog
 from structlog.types import EventDict, Processor
 
 from app.i18n import ProblemError
+from app.log_file import SharedLogFile
 
 if TYPE_CHECKING:
     from aiohttp.web import BaseRequest
@@ -83,7 +83,7 @@ def cut_values(_: Any, __: str, event: EventDict) -> EventDict:
 def configure(settings: Settings) -> None:
     """Set up logging for this process: standard error, and LOG_FILE if given. Raises ProblemError.
 
-    LOG_FILE is opened again when it was moved away, as logrotate does.
+    LOG_FILE is put aside when it is large, and opened again when it was moved away, as logrotate does (log_file).
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -106,7 +106,7 @@ def configure(settings: Settings) -> None:
         colours = terminal and type(handler) is logging.StreamHandler
         handler.setFormatter(_formatter(shared, settings.production, colours))
         root.addHandler(handler)
-    root.setLevel(settings.log_level)
+    root.setLevel("DEBUG" if settings.debug else settings.log_level)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)
@@ -117,7 +117,9 @@ def _handlers(settings: Settings) -> list[logging.Handler]:
     if settings.log_file is not None:
         try:
             settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(logging.handlers.WatchedFileHandler(settings.log_file, encoding="utf-8"))
+            handlers.append(
+                SharedLogFile(settings.log_file, settings.log_file_max_size, settings.log_file_kept)
+            )
         except OSError as error:
             why = error.strerror or str(error)
             raise ProblemError(

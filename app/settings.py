@@ -66,7 +66,7 @@ class Settings(BaseModel):
         description="`development` or `production`, which refuses what is only convenient on a desk.",
     )
     debug: bool = Field(
-        default=False, description="Templates are read again on every request; logs say more."
+        default=False, description="Templates are read again on every request; LOG_LEVEL counts as DEBUG."
     )
     secret_key: SecretStr = Field(
         default=SecretStr(""),
@@ -171,7 +171,7 @@ class Settings(BaseModel):
     log_file_max_size: Annotated[int, AfterValidator(checks.log_size)] = Field(
         default=50 * MEBIBYTE,
         ge=0,
-        description="Bytes at which LOG_FILE is put aside as `.1`, `.2` and so on. 0: never, as for logrotate.",
+        description="Bytes at which LOG_FILE is put aside as `.1`, `.2` and so on. 0: never; for logrotate, say.",
     )
     log_file_kept: int = Field(
         default=5, ge=1, le=1000, description="How many files put aside are kept; older ones are deleted."

@@ -34,7 +34,12 @@ class Reader:
 
     async def job(self, taken: Taken) -> None:
         """The "read" job of a paper. A paper that is gone, or read already, needs nothing."""
-        paper = await self._waiting(int(taken.payload["paper_id"]))
+        paper_id = int(taken.payload["paper_id"])
+        with structlog.contextvars.bound_contextvars(paper=paper_id):
+            await self._job(paper_id, taken)
+
+    async def _job(self, paper_id: int, taken: Taken) -> None:
+        paper = await self._waiting(paper_id)
         if paper is None:
             return
         try:
@@ -43,9 +48,9 @@ class Reader:
             return
         except Exception as error:
             if is_away(error) or taken.attempts < MOST_TRIES:
-                log.warning("reading put back", paper=paper.id, error=type(error).__name__)
+                log.warning("reading put back", error=type(error).__name__)
                 raise Again(min(60.0, 2.0**taken.attempts)) from error
-            log.exception("reading failed", paper=paper.id)
+            log.exception("reading failed")
             metrics.unreadable("fault")
             await self._unreadable(
                 paper, Text(FAILED, {"name": paper.file_name, "error": type(error).__name__})

@@ -147,9 +147,11 @@ class Worker:
         return handle
 
     async def _grade(self, taken: Taken) -> None:
-        """The "grade" job: one paper of one run."""
+        """The "grade" job: one paper of one run. Every line that is logged meanwhile names both."""
+        ids = {"run": taken.payload["run_id"], "paper": taken.payload["paper_id"]}
         try:
-            await self._grade_paper(taken)
+            with structlog.contextvars.bound_contextvars(**ids):
+                await self._grade_paper(taken)
         except Again:
             raise
         except Exception as error:
@@ -175,7 +177,6 @@ class Worker:
 
     async def _grade_mine(self, gate: PaperGate, taken: Taken, turn: Turn) -> None:
         """Grade a claimed paper and let go of it, whatever comes of it."""
-        run_id, paper_id = gate.run_id, gate.paper_id
         try:
             await self._grade_claimed(gate, turn)
         except Stopped:
@@ -189,9 +190,9 @@ class Worker:
             await self._let_go(gate, RunPaperState.FAILED, problem.text)
         except Exception as error:
             if is_away(error) or taken.attempts < MOST_TRIES:
-                log.warning("grading put back", run=run_id, paper=paper_id, error=type(error).__name__)
+                log.warning("grading put back", error=type(error).__name__)
                 raise Again(min(60.0, 2.0**taken.attempts)) from error
-            log.exception("grading failed", run=run_id, paper=paper_id)
+            log.exception("grading failed")
             await self._let_go(gate, RunPaperState.FAILED, Text(FAILED, {"error": type(error).__name__}))
         else:
             await self._let_go(gate, RunPaperState.DONE)
@@ -229,7 +230,7 @@ class Worker:
         answers = {answer.label: answer for answer in result.located.answers}
         for mark in result.marks:
             if mark.label in missing:
-                log.warning("mark told again", run=gate.run_id, paper=gate.paper_id)
+                log.warning("mark told again")
                 await sink.marked(answers[mark.label], mark)
 
     async def _graders(self, plan: Plan, gate: PaperGate) -> Graders:
@@ -298,7 +299,7 @@ class Worker:
         if state is not RunPaperState.WAITING:
             await self._saver.adelete_thread(thread_of(gate.run_id, gate.paper_id))
         if let.ended:
-            log.info("run finished", run=gate.run_id)
+            log.info("run finished")
         return let
 
     async def _pause(self, plan: Plan, reason: Text) -> None:
