@@ -112,12 +112,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM runtime AS development
 # docker build --target development -t zhupi:development . && docker run --rm zhupi:development -q tests/unit
 COPY --from=tests /opt/venv /opt/venv
-COPY pyproject.toml package.json package-lock.json Makefile README.md CHANGELOG.md CONTRIBUTING.md /app/
-COPY tools /app/tools
-COPY docs /app/docs
-COPY locks /app/locks
-COPY tests /app/tests
+COPY --chown=10001:10001 . /app/
 ENV ENVIRONMENT=development PYTHONSAFEPATH= HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
+HEALTHCHECK NONE
 ENTRYPOINT ["python", "-m", "pytest", "-p", "no:cacheprovider"]
 CMD ["-q", "tests/unit"]
 

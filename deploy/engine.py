@@ -50,7 +50,7 @@ def run(
             text=True,
             check=False,
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise Problem("{program} is not installed.", program=command[0]) from None
     if check and done.returncode:
         raise Problem(
