@@ -263,6 +263,7 @@ def test_the_page_stands_alone_and_htmx_finds_its_sentence() -> None:
     assert 'class="notice bad"' in page
     shown = location(ZHUPI, "/zhupi-page/away")
     assert any(one.name == "internal" for one in shown.block)
+    assert shown.one("client_max_body_size") == "0", "the page of a 413 would be refused as well, over HTTP/2"
     headers = {one.words[0]: one.words[1:] for one in shown.all("add_header")}
     assert headers["HX-Reselect"] == ["$hx_select", "always"]
     assert headers["Cache-Control"] == ["no-store", "always"]
