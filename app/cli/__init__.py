@@ -14,6 +14,7 @@ import typer
 from app import settings_checks
 from app.cli import backups, checks, grading, privacy, prune, serving, settings, users
 from app.cli.command import PROBLEM, cli, translated
+from app.cli.unreachable import unreachable
 from app.i18n import ProblemError, language_of_request
 
 __all__ = ["backups", "checks", "cli", "grading", "main", "privacy", "prune", "serving", "settings", "users"]
@@ -30,4 +31,10 @@ def main() -> None:
     except ProblemError as problem:
         for text in getattr(problem, "problems", (problem.text,)):
             print(text.render(language), file=sys.stderr)
+        sys.exit(PROBLEM)
+    except Exception as error:
+        sentence = unreachable(error)
+        if sentence is None:
+            raise
+        print(sentence.render(language), file=sys.stderr)
         sys.exit(PROBLEM)

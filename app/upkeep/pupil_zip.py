@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +30,11 @@ from app.upkeep.pupils import Pupil
 APP = Path(__file__).parent.parent
 TEMPLATE, STYLE = "export/student.html", APP / "static" / "css" / "export.css"
 BESIDE = ".part"  # the archive while it is written
+# What is wrong with a place to write; a lost connection is an OSError as well.
+OF_THE_FILE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR,
+    errno.EEXIST, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.EMLINK, errno.ELOOP,
+}  # fmt: skip
 LONGEST_FILE = 120  # characters of a file's name in the archive
 
 
@@ -83,11 +89,14 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
         # A link fails where somebody else has made the file meanwhile; a rename would replace it.
         os.link(beside, path)
     except OSError as error:
+        if error.errno not in OF_THE_FILE:
+            raise  # the database, Redis or the storage
         raise OutError(
             N_("{path} cannot be written: {why}"), path=str(path), why=error.strerror or str(error)
         ) from None
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import stat
@@ -170,6 +171,25 @@ def test_a_broken_export_leaves_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(OutError, match="cannot be written"), pupil_zip.writing(tmp_path / "no" / "x.zip"):
         raise AssertionError
+
+
+@pytest.mark.parametrize("place", ["/proc/x.zip", "/dev/null/x.zip", "/sys/x.zip", "x" * 300])
+def test_places_where_nothing_can_be_written(place: str) -> None:
+    """On a read-only system even removing what is not there fails."""
+    with pytest.raises(OutError, match="cannot be written"), pupil_zip.writing(Path(place)):
+        raise AssertionError
+
+
+def test_a_full_disk_is_told_and_a_lost_connection_passes(tmp_path: Path) -> None:
+    full, lost = (
+        OSError(errno.ENOSPC, "No space left on device"),
+        ConnectionRefusedError(errno.ECONNREFUSED, "x"),
+    )
+    with pytest.raises(OutError, match="No space left"), pupil_zip.writing(tmp_path / "x.zip"):
+        raise full
+    with pytest.raises(ConnectionRefusedError), pupil_zip.writing(tmp_path / "x.zip"):
+        raise lost
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_the_command(db: Database, world: World, settings: Settings, tmp_path: Path) -> None:
