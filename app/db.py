@@ -62,16 +62,17 @@ def _dumps(value: Any) -> str:
 class Database:
     """One engine and its sessions. Made after the fork: a pool must not be shared by processes.
 
-    `url` is SQLAlchemy's or libpq's spelling. A server that does not answer costs a caller at most a connection's or a
-    statement's limit, then TimeoutError; what else is in the pool from before is not tried again but made anew.
+    `url` is SQLAlchemy's or libpq's spelling, `command_seconds` the limit of one statement. A server that does not
+    answer costs a caller at most a connection's or a statement's limit, then TimeoutError; what else is in the pool from
+    before is not tried again but made anew.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, command_seconds: float = COMMAND_SECONDS) -> None:
         # asyncpg reads the address itself: SQLAlchemy would not hand on all of its options (sslmode, for one).
         address = url.replace("postgresql+asyncpg://", "postgresql://", 1)
 
         async def connect() -> asyncpg.Connection:
-            return await network.postgres(address, COMMAND_SECONDS)
+            return await network.postgres(address, command_seconds)
 
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
