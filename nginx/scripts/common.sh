@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # used by those who source this
 # What the scripts share: folders, the log, and a reload that is known to have been taken. To be sourced.
 #
 # The variables exist for the tests; in the container they keep these values.

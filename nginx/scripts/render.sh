@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154 # from common.sh
 # The settings, checked and put into the templates. To be sourced after common.sh.
 #
 # Every value goes into nginx's configuration, so what is not of the expected form stops the start with a sentence.

@@ -486,9 +486,10 @@ def test_the_hosts_script_needs_docker_and_two_files(tmp_path: Path) -> None:
     assert words[-5:] == ["nginx:1.28", "/scripts/make-certificate", "self", "marks.school.example", "::1"]
     assert "none" in words and "ALL" in words
     assert run("only-one.pem").returncode == 2
-    missing = run("no.pem", "key.pem")
-    assert missing.returncode == 2 and "no.pem is not there" in missing.stderr
     chain, key = key_pair(tmp_path, "own")
+    for pair in (("no.pem", str(key)), (str(chain), "no.pem")):
+        missing = run(*pair)
+        assert missing.returncode == 2 and "no.pem is not there" in missing.stderr and not missing.stdout
     (tmp_path / "live.pem").symlink_to(chain)
     words = run(str(tmp_path / "live.pem"), str(key)).stdout.split()
     assert f"{chain}:/new/fullchain.pem:ro" in words, "an ACME client's links are followed"
