@@ -9,11 +9,13 @@ from functools import cached_property
 
 from redis.asyncio import Redis
 
+from app import network
 from app.db import Database
 from app.settings import Settings
 from app.storage import Storage
 
-REDIS_SECONDS = 5.0
+# For one statement: removing a whole class with its papers is one.
+COMMAND_SECONDS = 300.0
 
 
 @dataclass
@@ -33,12 +35,8 @@ class Parts:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Parts]:
     """The parts for the time of the block; nothing is connected before it is used."""
-    database = Database(settings.sqlalchemy_url, pool_size=2)
-    redis = Redis.from_url(
-        settings.redis_url.get_secret_value(),
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
-    )
+    database = Database(settings.sqlalchemy_url, pool_size=2, command_seconds=COMMAND_SECONDS)
+    redis = network.redis_client(settings.redis_url.get_secret_value())
     try:
         yield Parts(settings, database, redis)
     finally:

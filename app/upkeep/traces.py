@@ -17,11 +17,11 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import network
 from app.events.bus import key_of
 from app.events.schema import unpack
 
 BATCH = 500
-CONNECT_SECONDS = 10
 # Threads are called "run:paper" (app.worker.service.thread_of).
 _THREADS = ("checkpoint_writes", "checkpoint_blobs", "checkpoints")
 
@@ -55,14 +55,14 @@ async def threads(url: str, papers: Collection[int] | None = None) -> list[str]:
     condition = "" if papers is None else " where split_part(thread_id, ':', 2) = any(%s)"
     query = " union ".join(f"select thread_id from {table}{condition}" for table in _THREADS)  # noqa: S608
     values = [] if papers is None else [[str(each) for each in papers]] * len(_THREADS)
-    async with await psycopg.AsyncConnection.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+    async with await psycopg.AsyncConnection.connect(url, **network.LIBPQ) as connection:
         cursor = await connection.execute(query.encode(), values)
         return [str(row[0]) for row in await cursor.fetchall()]
 
 
 async def forget_threads(url: str, names: Sequence[str]) -> None:
     """Remove checkpoint threads."""
-    async with await psycopg.AsyncConnection.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+    async with await psycopg.AsyncConnection.connect(url, **network.LIBPQ) as connection:
         for table in _THREADS:
             query = f"delete from {table} where thread_id = any(%s)"  # noqa: S608 - constants
             await connection.execute(query.encode(), [list(names)])
