@@ -18,9 +18,9 @@ pytest.register_assert_rewrite(
     "tests.compose.runs", "tests.compose.teacher", "tests.compose.stack", "tests.graded"
 )
 
-from tests.compose.figures import OUT, Figures, line
-from tests.compose.stack import ROOT, CommandError, Stack, run, timed
-from tests.compose.teacher import Teacher
+from tests.compose.figures import OUT, Figures, line  # noqa: E402
+from tests.compose.stack import ROOT, CommandError, Stack, run, timed  # noqa: E402
+from tests.compose.teacher import Teacher  # noqa: E402
 
 # The files in the order in which they run: what leaves the stack as it was first, what tears it down last.
 ORDER = (

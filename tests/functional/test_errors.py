@@ -55,6 +55,12 @@ async def fail(request: web.Request) -> web.Response:
         case "dead":
             async with request.app[DATABASE].begin() as db:
                 await db.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+        case "full" | "crowded" as how:
+            code = {"full": "53100", "crowded": "53300"}[how]
+            async with request.app[DATABASE].begin() as db:
+                await db.execute(
+                    text(f"do $$ begin raise exception '{SECRET}' using errcode = '{code}'; end $$")
+                )
         case "cancelled":
             raise asyncio.CancelledError
     return web.Response()
@@ -78,6 +84,8 @@ async def client(settings: Settings) -> AsyncIterator[TestClient[web.Request, we
         ("redis", 503, "is not answering"),
         ("slow", 503, "is not answering"),
         ("dead", 503, "is not answering"),
+        ("crowded", 503, "is not answering"),
+        ("full", 507, "disk is full"),
         ("gone", 410, "could not be understood"),
     ],
 )

@@ -30,6 +30,7 @@ TITLES = {
     429: N_("Too many tries. Wait a little, then try again."),
     500: N_("Something went wrong on our side. Nothing you entered was half-saved; please try again."),
     503: N_("The database or Redis is not answering. Your data is safe; try again in a moment."),
+    507: N_("The server's disk is full, so nothing was saved. Tell your administrator, then try again."),
 }
 AWAY = (
     sqlalchemy.exc.OperationalError,
@@ -37,6 +38,7 @@ AWAY = (
     sqlalchemy.exc.TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
     RedisError,
     ConnectionError,
     TimeoutError,
@@ -65,6 +67,9 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
             # a connection that breaks off tells the client, which then comes back.
             log.warning("answer broken off", route=route_of(request), error=type(error).__name__)
             raise
+        if isinstance(_cause(error), asyncpg.DiskFullError):
+            log.error("disk of the database full", route=route_of(request))
+            return await problem_response(request, 507, None)
         if _is_away(error):
             log.warning("service away", route=route_of(request), error=type(error).__name__)
             response = await problem_response(request, 503, None)
@@ -75,10 +80,16 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 def _is_away(error: Exception) -> bool:
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
-        original = getattr(error.orig, "__cause__", None) or error.orig
-        return error.connection_invalidated or isinstance(original, AWAY)
-    return isinstance(error, AWAY)
+    if isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(_cause(error), AWAY)
+
+
+def _cause(error: Exception) -> BaseException:
+    """The driver's own exception behind one of SQLAlchemy's; any other is its own."""
+    if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error
 
 
 async def problem_response(request: web.Request, status: int, text: Text | None) -> web.Response:
