@@ -63,8 +63,8 @@ class Database:
     """One engine and its sessions. Made after the fork: a pool must not be shared by processes.
 
     `url` is SQLAlchemy's or libpq's spelling, `command_seconds` the limit of one statement. A server that does not
-    answer costs a caller at most a connection's or a statement's limit, then TimeoutError; what else is in the pool from
-    before is not tried again but made anew.
+    answer costs a caller at most a connection's or a statement's limit, then TimeoutError; what else is in the pool
+    from before is not tried again but made anew.
     """
 
     def __init__(self, url: str, *, pool_size: int = 10, command_seconds: float = COMMAND_SECONDS) -> None:
