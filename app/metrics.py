@@ -143,6 +143,54 @@ BUILD = Gauge(
 )
 
 _PAGE = resource.getpagesize()
+KINDS = ("choice", "blank", "number", "maths", "text", "essay")
+OUTCOMES = ("graded", "needs_teacher")
+CALLS = (
+    "answered",
+    "unusable",
+    "limited",
+    "timeout",
+    "unreachable",
+    "fault",
+    "refused",
+    "failed",
+    "broken off",
+)
+FILES = ("stored", "known", "refused", "failed")
+REASONS = (
+    "empty",
+    "type",
+    "encrypted",
+    "broken",
+    "needs_ocr",
+    "too_many_pages",
+    "too_long",
+    "too_big",
+    "gone",
+    "fault",
+)
+
+
+def _begin() -> None:
+    """Tell every series from the start, at nothing: Prometheus takes no notice of a first failure otherwise.
+
+    A series that is seen for the first time has not grown: https://prometheus.io/docs/practices/instrumentation/
+    """
+    for kind in KINDS:
+        for outcome in OUTCOMES:
+            GRADED.labels(kind, outcome)
+    for outcome in CALLS:
+        MODEL_CALLS.labels(outcome)
+    for direction in ("in", "out"):
+        MODEL_TOKENS.labels(direction)
+    for outcome in FILES:
+        UPLOADS.labels(outcome)
+    for reason in REASONS:
+        INTAKE_FAILURES.labels(reason)
+
+
+_begin()
+
 # This process's number, its processor seconds counted so far, and when it was first looked at: a fork begins anew.
 _self: tuple[int, float, float] = (0, 0.0, 0.0)
 

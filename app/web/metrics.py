@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 
@@ -15,6 +14,7 @@ from app import metrics
 from app.keys import BUS, DATABASE
 from app.upkeep.state import ASIDE, State
 from app.web.health import LOOK
+from app.web.middleware.proxies import parse
 from app.web.middleware.sign_in import public
 
 SAMPLE_SECONDS = 5.0
@@ -41,11 +41,8 @@ def from_inside(request: web.Request) -> bool:
     """Whether a request came straight from this machine or its private network, through no proxy."""
     if any(name in request.headers for name in FORWARDED):
         return False
-    try:
-        address = ipaddress.ip_address((request.remote or "").partition("%")[0])
-    except ValueError:
-        return False
-    return not (getattr(address, "ipv4_mapped", None) or address).is_global
+    address = parse(request.remote or "")
+    return address is not None and not address.is_global
 
 
 def sample(app: web.Application) -> None:

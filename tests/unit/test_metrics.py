@@ -9,11 +9,16 @@ import sys
 import tempfile
 import urllib.request
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from app import metrics, metrics_folder
+from app.grading.state import MarkState
 from app.i18n import ProblemError
+from app.intake.errors import Kind as Unreadable
+from app.scheme.types import Kind
+from app.worker import metered
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,3 +127,23 @@ def test_a_process_without_pages_answers_on_a_port_of_its_own() -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         told = answer.read().decode()
     assert "zhupi_model_calls" in told and "zhupi_processes 1.0" in told
+
+
+def test_every_value_of_a_label_is_told_from_the_start() -> None:
+    assert set(metrics.KINDS) == set(Kind)
+    assert set(metrics.OUTCOMES) == set(MarkState)
+    assert set(metrics.REASONS) == {*get_args(Unreadable), "gone", "fault"}
+    assert set(metrics.CALLS) == {
+        metered.ANSWERED, metered.UNUSABLE, metered.FAILED, metered.BROKEN_OFF, "fault", "refused",
+        *metered.CAUSES.values(),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", "from app import metrics; print(metrics.render().decode())"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 'zhupi_uploads_total{outcome="failed"} 0.0' in done.stdout
+    assert 'zhupi_intake_failures_total{reason="gone"} 0.0' in done.stdout

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,3 +206,12 @@ def test_the_reader_notices() -> None:
     assert not balanced("sum(rate(a[5m])") and not balanced("sum(a])")
     assert balanced('sum(rate(a{b="}"}[5m]))')
     assert "zhupi_http_requests" not in known() and "zhupi_http_requests_total" in known()
+
+
+def test_prometheus_agrees() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    for words in (["check", "config", "prometheus.yml"], ["test", "rules", "alerts_test.yml"]):
+        done = subprocess.run([promtool, *words], cwd=FOLDER, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
