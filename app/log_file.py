@@ -41,7 +41,7 @@ class SharedLogFile(logging.handlers.WatchedFileHandler):
             if self._largest and self._full():
                 self._put_aside(record)
             # Not through the stream's buffer, which would cut a long line into several writes.
-            os.write(self.stream.fileno(), line)
+            os.write(self._descriptor(), line)
         except Exception:
             self.handleError(record)
 
@@ -55,7 +55,11 @@ class SharedLogFile(logging.handlers.WatchedFileHandler):
             print(json.dumps(facts, ensure_ascii=False), file=sys.stderr)
 
     def _full(self) -> bool:
-        return os.fstat(self.stream.fileno()).st_size >= self._largest
+        return os.fstat(self._descriptor()).st_size >= self._largest
+
+    def _descriptor(self) -> int:
+        assert self.stream is not None  # `reopenIfNeeded` has seen to it
+        return self.stream.fileno()
 
     def _put_aside(self, record: logging.LogRecord) -> None:
         if time.monotonic() - self._tried < PAUSE_SECONDS:

@@ -11,10 +11,16 @@ in a pool is found dead only when it is used. Three nets, from the fastest to th
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+
+from app.settings_urls import password_of, replaced_password
 
 if TYPE_CHECKING:
     import redis.asyncio as redis
@@ -51,13 +57,63 @@ REDIS_CONNECTIONS = 50  # of one client; who finds all of them taken waits for o
 REDIS_REST_SECONDS = 20  # a connection that rested so long is tried before it is used
 
 
+# A password that is refused may just have been rotated: the database has the new one, and its file gets it now.
+ROTATION_SECONDS, LOOK_SECONDS = 3.0, 0.1
+PASSWORD_FILE = "DATABASE_PASSWORD_FILE"  # noqa: S105 - the variable's name
+_rotated: dict[str, str] = {}  # addresses by those that were given, where the password is another one by now
+
+
 async def postgres(url: str, command_seconds: float) -> asyncpg.Connection:
-    """A connection whose statements take at most `command_seconds` each. Raises what asyncpg raises, OSError."""
-    connection = await asyncpg.connect(
-        url, timeout=CONNECT_SECONDS, command_timeout=command_seconds, server_settings=SERVER_SETTINGS
-    )
+    """A connection whose statements take at most `command_seconds` each. Raises what asyncpg raises, OSError.
+
+    Where the password comes from a file, a changed file is read: a rotation needs no restart to be survived.
+    """
+    limits: dict[str, Any] = {
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": command_seconds,
+        "server_settings": SERVER_SETTINGS,
+    }
+    known = _rotated.get(url, url)
+    try:
+        connection = await asyncpg.connect(known, **limits)
+    except asyncpg.InvalidPasswordError:
+        fresh = await _changed(known)
+        if fresh is None:
+            raise
+        connection = await asyncpg.connect(fresh, **limits)
+        _rotated[url] = fresh
     watch(connection._transport.get_extra_info("socket"))
     return connection
+
+
+async def _changed(url: str) -> str | None:
+    """The address with the password that its file holds, as soon as that is another one; None after a while."""
+    limit = asyncio.get_running_loop().time() + ROTATION_SECONDS
+    while (password := _password_in_file()) is not None:
+        if password and password != password_of(url):
+            return replaced_password(url, password)
+        if asyncio.get_running_loop().time() > limit:
+            return None
+        await asyncio.sleep(LOOK_SECONDS)
+    return None
+
+
+def following(url: str) -> Callable[[], str]:
+    """An address for pools that ask for it anew: with the password of its file, if it had that one to begin with."""
+    if _password_in_file() != password_of(url):
+        return lambda: url
+    return lambda: replaced_password(url, _password_in_file() or password_of(url))
+
+
+def _password_in_file() -> str | None:
+    """What DATABASE_PASSWORD_FILE holds now; None without one."""
+    name = os.environ.get(PASSWORD_FILE)
+    if not name:
+        return None
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
 
 
 def watch(connected: socket.socket | None) -> None:

@@ -5,7 +5,7 @@ Docker hands a password over as a file of its own (DATABASE_PASSWORD_FILE), and 
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 MASK = "********"
 
@@ -29,12 +29,22 @@ def with_password(url: str, password: str) -> str:
     """
     if not url or not password or has_password(url):
         return url
+    return replaced_password(url, password)
+
+
+def replaced_password(url: str, password: str) -> str:
+    """An address with another password before its host; one in its query is left alone."""
     parts = urlsplit(url)
     user, found, host = parts.netloc.rpartition("@")
     user = user.partition(":")[0] if found else ""
     netloc = f"{user}:{quote(password, safe='')}@{host}"
     # Not urlunsplit alone: it writes unix:///path for an address without a host, and drops the user with it.
     return f"{parts.scheme}://{netloc}{urlunsplit(('', '', parts.path, parts.query, parts.fragment))}"
+
+
+def password_of(url: str) -> str:
+    """The password before an address's host, or ""; one in its query is not looked for."""
+    return unquote(urlsplit(url).password or "")
 
 
 def masked(url: str) -> str:

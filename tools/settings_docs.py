@@ -18,11 +18,28 @@ Made from `app/settings.py` by `tools/settings_docs.py`.
 A setting is an environment variable. Instead of `NAME` you may set `NAME_FILE` to a file that holds the value, as
 Docker secrets are handed over; setting both stops the start. An empty variable counts as not set. Lists are
 separated by commas. A value that cannot be used stops the start with a sentence that names the variable.
-`zhupi settings` prints what is in force and where each value comes from, secrets masked.
+`zhupi settings` prints what is in force and where each value comes from, secrets masked; `zhupi settings --check` only
+says what is wrong.
+
+A variable that looks like a setting and is none stops the start as well, with what was probably meant: names that begin
+with `ZHUPI_`, and slips such as `REDIS_UR` or `LLM_APIKEY`. What Kubernetes and Docker say of other services
+(`REDIS_PORT=tcp://…`, `ZHUPI_SERVICE_HOST`) is let pass, and so is a name like that of a setting which is given.
 
 """
 
 TAIL = """
+## Behind a proxy
+
+Without `TRUSTED_PROXIES` a proxy's headers are ignored: everybody seems to come from the proxy's address and shares one
+limit of failed sign-ins. Name the proxy's address or network, and make sure that it overwrites (not appends to)
+`X-Real-IP`, `X-Forwarded-Proto` and `X-Request-ID`, as `nginx/` does. Other headers are never believed.
+
+## The log file
+
+Any number of processes may write to one `LOG_FILE`, on one machine or on a shared volume. Whichever finds it larger
+than `LOG_FILE_MAX_SIZE` puts it aside as `.1`; `LOG_FILE_KEPT` of those are kept. With `LOG_FILE_MAX_SIZE=0` that is
+logrotate's matter: a moved file is noticed with the next line, no signal is needed. Standard error has the same lines.
+
 ## Embedded services
 
 Without `DATABASE_URL` and `REDIS_URL` Zhupi runs its own PostgreSQL 18 and Valkey 9 from Python wheels (extra

@@ -12,12 +12,24 @@ import sys
 import typer
 
 from app import settings_checks
-from app.cli import backups, checks, grading, privacy, prune, serving, settings, users
+from app.cli import backups, checks, grading, privacy, prune, secrets, serving, settings, users
 from app.cli.command import PROBLEM, cli, translated
 from app.cli.unreachable import unreachable
 from app.i18n import ProblemError, language_of_request
 
-__all__ = ["backups", "checks", "cli", "grading", "main", "privacy", "prune", "serving", "settings", "users"]
+__all__ = [
+    "backups",
+    "checks",
+    "cli",
+    "grading",
+    "main",
+    "privacy",
+    "prune",
+    "secrets",
+    "serving",
+    "settings",
+    "users",
+]
 
 
 def main() -> None:

@@ -121,5 +121,6 @@ def confirm(question: Text, yes: bool) -> None:
         raise ProblemError(
             "This destroys something and there is no terminal to ask on; say --yes if you mean it."
         )
-    if not typer.confirm(str(question)):
+    # On standard error, so that the answer of a verb can be piped on.
+    if not typer.confirm(str(question), err=True):
         raise ProblemError("Nothing was changed.")

@@ -27,7 +27,7 @@ CHECKPOINT_SECONDS = 12.0
 def open_pool(url: str) -> Pool:
     """A pool for the checkpoints, not open yet."""
     return AsyncConnectionPool(
-        url,
+        network.following(url),
         connection_class=AsyncConnection[DictRow],
         min_size=1,
         max_size=CONNECTIONS,

@@ -44,7 +44,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "document": ("i18n", "scheme"),
     "i18n": ("document", "scheme"),
     "db": ("i18n", "network", "settings"),
-    "network": ("i18n",),
+    "network": ("settings_urls",),
     "settings": ("i18n", *SETTINGS),
     "settings_checks": ("i18n", "settings", "settings_sources", "settings_urls"),
     "settings_names": ("i18n",),

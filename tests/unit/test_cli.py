@@ -185,3 +185,29 @@ def test_evaluate_prints_and_writes_its_figures(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [row["k"] for row in json.loads(figures.read_text())["results"]] == [0, 2]
     assert "qwk" in done.stdout
+
+
+def test_settings_for_scripts(tmp_path: Path) -> None:
+    done = zhupi("settings", "--json", VAR_DIR=str(tmp_path), PORT="81", LLM_API_KEY="hidden")
+    assert done.returncode == 0
+    assert "hidden" not in done.stdout
+    found = json.loads(done.stdout)
+    assert found["problems"] == []
+    rows = {row["name"]: (row["value"], row["source"]) for row in found["settings"]}
+    assert (rows["PORT"], rows["HOST"]) == (("81", "PORT"), ("127.0.0.1", "default"))
+    assert rows["LLM_API_KEY"] == ("********", "LLM_API_KEY")
+
+
+def test_settings_are_checked(tmp_path: Path) -> None:
+    good = zhupi("settings", "--check", VAR_DIR=str(tmp_path))
+    assert (good.returncode, good.stdout) == (0, "The settings are good.\n")
+    wrong = {"VAR_DIR": str(tmp_path), "PORT": "web", "REDIS_UR": "redis://h", "SECRET_KEY": "short"}
+    bad = zhupi("settings", "--check", **wrong)
+    sentences = [
+        "PORT=web is not a whole number.",
+        "SECRET_KEY is too short: it needs 32 characters or more.",
+        "REDIS_UR is not a setting. Did you mean REDIS_URL?",
+    ]
+    assert (bad.returncode, bad.stdout, bad.stderr.splitlines()) == (2, "", sentences)
+    script = zhupi("settings", "--check", "--json", **wrong)
+    assert (script.returncode, json.loads(script.stdout)) == (2, {"problems": sentences, "settings": []})
