@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from app import migrate
+from app.accounts.models import User
+from app.classes.models import Class
 from app.db import Database
 from app.i18n import ProblemError
 from app.keys import DATABASE
@@ -236,7 +239,7 @@ async def test_a_statement_of_a_live_server_is_waited_for_and_then_given_up(
 ) -> None:
     """A table that stays locked, by a session that is not ours to end: nothing is changed."""
     rows = await lived_in(target)
-    monkeypatch.setattr(filling, "LOCK_WAIT", "300ms")
+    monkeypatch.setattr(filling, "LOCK_MS", 300)
     with psycopg.connect(target.postgres_url, user="postgres") as other:
         other.execute("lock table papers in share mode")
         with pytest.raises(filling.FillingError, match="lock timeout"):
@@ -267,7 +270,25 @@ async def test_into_a_server_that_works(server: TestServer, settings: Settings, 
             await db.delete(paper)
     with pytest.raises(RestoreError, match="data in it"):
         await bring_back(settings, path)
-    await bring_back(settings, path, into_live=True)
+    done = asyncio.Event()
+
+    async def work() -> None:
+        """Pages that are looked at, and people who write, all the time; what fails meanwhile fails."""
+        while not done.is_set():
+            with suppress(Exception):
+                async with database.begin() as db:
+                    await db.execute(select(Paper).limit(5))
+                    (await db.scalars(select(User).order_by(User.id).with_for_update())).first()
+                    await db.execute(select(Class))
+            await asyncio.sleep(0.005)
+
+    tasks = [asyncio.create_task(work()) for _ in range(6)]
+    await asyncio.sleep(0.2)
+    try:
+        await bring_back(settings, path, into_live=True)
+    finally:
+        done.set()
+        await asyncio.gather(*tasks)
     async with database.begin() as db:
         assert len((await db.scalars(select(Paper))).all()) == len(CONTENTS)
     assert rows_of(settings) == rows

@@ -17,7 +17,39 @@ from app.upkeep.backups import programs
 from app.upkeep.backups.programs import Programs
 
 APPLICATION = "zhupi restore"  # how its sessions are named in pg_stat_activity
-LOCK_WAIT = "30s"  # for a statement of a live server that holds a table
+LOCK_MS = 30_000  # for the tables, while a live server works with them
+TRY_MS = (
+    2_000  # for one try: longer than the second after which PostgreSQL ends an autovacuum that is in the way
+)
+
+# All tables at once before any is dropped: one after the other, a live server's statements and ours would wait for each
+# other in a circle. A try that meets such a circle, or waits too long, is undone and made again.
+TAKE = """
+do $zhupi$
+declare
+  tables text;
+  latest timestamptz := clock_timestamp() + interval '{wait} ms';
+begin
+  select string_agg(format('public.%I', relname), ', ' order by oid) into tables from pg_class
+   where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and pg_has_role(relowner, 'USAGE');
+  while tables is not null loop
+    begin
+      perform set_config('lock_timeout', '{once}', true);
+      execute format('lock table %s in access exclusive mode', tables);
+      perform set_config('lock_timeout', '{wait}', true);
+      return;
+    exception when lock_not_available or deadlock_detected then
+      if clock_timestamp() > latest then raise; end if;
+    end;
+    if {ending} then
+      perform pg_stat_clear_snapshot();  -- else a transaction sees its first look at the sessions for ever
+      perform pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and usename = current_user and application_name <> '{application}';
+    end if;
+  end loop;
+end
+$zhupi$;
+"""
 
 # Everything of ours in the schema goes, and the schema stays, with the rights that it has: its owner may be another.
 # What belongs to an extension stays with it. Tables take their indexes, triggers and own sequences along.
@@ -70,7 +102,7 @@ class FillingError(ProblemError):
 class Filling:
     """Which database is filled (`server` is its major version), the rows that its tables must have then, which tables.
 
-    No `tables` means all of the schema.
+    No `tables` means all of the schema. `ending` ends other sessions that hold one.
     """
 
     url: str
@@ -78,6 +110,7 @@ class Filling:
     scratch: Path
     counts: Mapping[str, int]
     tables: tuple[str, ...] = ()
+    ending: bool = False
 
 
 def fill(filling: Filling, dump: Iterator[bytes]) -> None:
@@ -117,9 +150,13 @@ def _script(
     out: IO[bytes],
 ) -> None:
     """Write the whole transaction."""
-    out.write(f"set lock_timeout = '{LOCK_WAIT}';\nset statement_timeout = 0;\nbegin;\n".encode())
+    out.write(f"set lock_timeout = {LOCK_MS};\nset statement_timeout = 0;\nbegin;\n".encode())
     # A migration waits until this is done, and this until a migration is.
     out.write(f"select pg_advisory_xact_lock({migrate.LOCK});\n".encode())
+    ending = "true" if filling.ending else "false"
+    out.write(
+        TAKE.format(wait=LOCK_MS, once=min(TRY_MS, LOCK_MS), ending=ending, application=APPLICATION).encode()
+    )
     if filling.tables:
         names = ", ".join(f"public.{table}" for table in filling.tables)
         out.write(f"drop table if exists {names} cascade;\n".encode())

@@ -170,7 +170,11 @@ def restore(
         with sealing.opened(path, keys) as source:
             files.restore(source)
         filling = Filling(
-            settings.postgres_url, server_of(connection), settings.var_dir / "spool", checked.counts
+            settings.postgres_url,
+            server_of(connection),
+            settings.var_dir / "spool",
+            checked.counts,
+            ending=into_live,
         )
         if into_live:
             end_sessions(connection)

@@ -31,8 +31,8 @@ SHORTEST_PASSPHRASE = 12  # characters; scrypt makes each guess cost half a giga
 MOST_KEY_BYTES = 64 * 1024
 # The library takes so much work that a try costs a second here: 2**19 or 2**20 blocks of 1 KB (scrypt, r = 8).
 PASSPHRASE_MEMORY = 2**20 * 1024
-# What a container may use (cgroup v2); not there, or "max", where nobody said.
-MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+# What a container may use (cgroup v2, then v1); not there, "max" or more than any machine has, where nobody said.
+MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 class SealError(ProblemError):
@@ -258,10 +258,11 @@ def _unlocked(preamble: bytes, keys: Keys) -> tuple[Any, ...]:
 
 def _enough_memory() -> None:
     """Raise SealError where the container would be killed for the memory that a passphrase takes."""
-    try:
-        limit = int(MEMORY_LIMIT.read_text())
-    except (OSError, ValueError):
-        return
+    limits = []
+    for path in MEMORY_LIMITS:
+        with suppress(OSError, ValueError):
+            limits.append(int(path.read_text()))
+    limit = min(limits, default=PASSPHRASE_MEMORY * 2)
     if limit < PASSPHRASE_MEMORY * 5 // 4:
         raise SealError(
             "A passphrase takes up to {needed} MB of memory, and there are {limit} MB: give more, or use a key.",

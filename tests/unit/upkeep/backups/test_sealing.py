@@ -215,7 +215,7 @@ def test_a_small_container_is_told_so(
     """Else the kernel would kill it without a word."""
     path = tmp_path / "memory.max"
     path.write_text(limit)
-    monkeypatch.setattr(sealing, "MEMORY_LIMIT", path)
+    monkeypatch.setattr(sealing, "MEMORY_LIMITS", (tmp_path / "none", path))
     if enough:
         sealing._enough_memory()
     else:
