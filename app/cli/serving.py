@@ -41,12 +41,31 @@ def worker(
 
 
 @cli.command(help=N_("Bring the database to the shape that this version needs."))
-def migrate() -> None:
-    from app.migrate import upgrade
+def migrate(
+    check: Annotated[
+        bool, typer.Option("--check", help=N_("Only look; exit code 2 when there is something to do."))
+    ] = False,
+    sql: Annotated[
+        bool, typer.Option("--sql", help=N_("Only print the SQL that would run on Zhupi's own tables."))
+    ] = False,
+) -> None:
+    from app import migrate as database
 
     with services() as settings:
-        upgrade(settings)
-    say(Text("The database is up to date."))
+        if sql:
+            print(database.sql(settings), end="")
+            return
+        found = database.look(settings) if check else database.upgrade(settings)
+    if found is database.State.NEWER:
+        say(
+            Text(
+                "The database was migrated by a newer version, on which this one works. Nothing was changed."
+            )
+        )
+    elif check and found is database.State.BEHIND:
+        raise ProblemError("The database is not at this version yet: run zhupi migrate.")
+    else:
+        say(Text("The database is up to date."))
 
 
 @cli.command(

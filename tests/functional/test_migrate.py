@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +20,8 @@ from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 
 from app import migrate
+from app.cli import serving
+from app.i18n import ProblemError
 from app.settings import Settings
 from app.tables import metadata
 
@@ -163,3 +167,102 @@ def test_down_and_up_again(fresh: Settings) -> None:
     assert execute(fresh, "select to_regclass('papers')") == [(None,)]
     migrate.upgrade(fresh)
     assert execute(fresh, "select count(*) from papers") == [(0,)]
+
+
+def as_newer(settings: Settings, oldest: str) -> None:
+    """As a newer version leaves a database that it has migrated."""
+    execute(settings, "update alembic_version set version_num = '9999'")
+    execute(settings, f"update schema_marker set revision = '9999', oldest = '{oldest}'")
+
+
+@pytest.mark.parametrize("oldest", ["", "0001"])
+def test_a_newer_database_that_this_version_works_on_is_left_alone(
+    fresh: Settings, steps: list[str], oldest: str
+) -> None:
+    assert migrate.upgrade(fresh) is migrate.State.BEHIND
+    as_newer(fresh, oldest)
+    steps.clear()
+    assert migrate.look(fresh) is migrate.upgrade(fresh) is migrate.State.NEWER
+    assert migrate.sql(fresh) == ""
+    assert steps == []
+    assert execute(fresh, "select revision from schema_marker") == [("9999",)]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "update schema_marker set oldest = '9998'",
+        # The newer version broke off before its marker.
+        "update schema_marker set revision = '0001'",
+        "drop table schema_marker",
+        # Made by a version that did not know the column.
+        "alter table schema_marker drop column oldest",
+    ],
+)
+def test_a_newer_database_that_it_does_not_work_on_is_refused(
+    fresh: Settings, steps: list[str], more: str
+) -> None:
+    migrate.upgrade(fresh)
+    as_newer(fresh, "")
+    execute(fresh, more)
+    steps.clear()
+    for action in (migrate.upgrade, migrate.look, migrate.sql):
+        with pytest.raises(ProblemError, match="9999"):
+            action(fresh)
+    assert steps == []
+
+
+def test_a_script_that_takes_something_away_says_what_still_works(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "versions").mkdir()
+    monkeypatch.setattr(migrate, "MIGRATIONS", tmp_path)
+    for name, content in {
+        "0001_a": "",
+        "0002_b": 'works_from: str = "0001"\n',
+        "0003_c": 'x = 1\nworks_from = "0002"\n',
+        "0004_d": '# works_from = "0004"\n',
+    }.items():
+        (tmp_path / f"versions/{name}.py").write_text(content)
+    marker = migrate.Marker.of_this_version()
+    assert (marker.revision, marker.oldest) == ("0004", "0002")
+
+
+def test_a_table_of_markers_from_before_gets_the_column(fresh: Settings, steps: list[str]) -> None:
+    migrate.upgrade(fresh)
+    execute(fresh, "alter table schema_marker drop column oldest")
+    execute(fresh, "update schema_marker set fingerprint = 'before'")
+    assert migrate.upgrade(fresh) is migrate.State.BEHIND
+    assert execute(fresh, "select oldest from schema_marker") == [(migrate.Marker.of_this_version().oldest,)]
+    assert migrate.upgrade(fresh) is migrate.State.CURRENT
+
+
+def test_the_sql_that_would_run_can_be_read_and_does_the_same(fresh: Settings, steps: list[str]) -> None:
+    assert migrate.look(fresh) is migrate.State.BEHIND
+    script = migrate.sql(fresh)
+    assert steps == [] and execute(fresh, "select to_regclass('papers')") == [(None,)]
+    execute(fresh, script)
+    assert migrate.sql(fresh) == ""
+    migrate.upgrade(fresh)
+    command.check(migrate.config(fresh.sqlalchemy_url.replace("+asyncpg", "+psycopg")))
+
+
+def test_the_verb_only_looks_when_it_is_asked_to(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def given() -> Iterator[Settings]:
+        yield fresh
+
+    monkeypatch.setattr(serving, "services", given)
+    with pytest.raises(ProblemError, match="zhupi migrate"):
+        serving.migrate(check=True, sql=False)
+    assert execute(fresh, "select to_regclass('papers')") == [(None,)]
+    serving.migrate(check=False, sql=True)
+    assert "CREATE TABLE papers" in capsys.readouterr().out
+    serving.migrate(check=False, sql=False)
+    serving.migrate(check=True, sql=False)
+    assert "up to date" in capsys.readouterr().out
+    as_newer(fresh, "")
+    serving.migrate(check=True, sql=False)
+    assert "newer version" in capsys.readouterr().out

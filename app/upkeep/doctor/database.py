@@ -134,25 +134,37 @@ def _reached(settings: Settings, facts: Any) -> Finding:
     return ok("database", Text("PostgreSQL {version} at {place} answers; {size}.", values | size), **figures)
 
 
-async def _marker(connection: asyncpg.Connection) -> tuple[str, str] | None:
-    """Revision and fingerprint that the database was migrated by; None when it never was."""
+async def _marker(connection: asyncpg.Connection) -> tuple[str, str, str | None] | None:
+    """Revision and fingerprint that the database was migrated by, and the oldest revision that works on it.
+
+    None when it never was migrated. The last one is None where nobody has said so (app.migrate).
+    """
     try:
         row = await connection.fetchrow(
-            "select m.revision, m.fingerprint from schema_marker m"
+            "select m.revision, m.fingerprint, to_jsonb(m) ->> 'oldest' from schema_marker m"
             " join alembic_version a on a.version_num = m.revision"
         )
     except asyncpg.UndefinedTableError:
         return None
-    return (row[0], row[1]) if row is not None else None
+    return (row[0], row[1], row[2]) if row is not None else None
 
 
-def _migrated(found: tuple[str, str] | None) -> Finding:
+def _migrated(found: tuple[str, str, str | None] | None) -> Finding:
     wanted = Marker.of_this_version()
-    if found == (wanted.revision, wanted.fingerprint):
+    if found is not None and found[:2] == (wanted.revision, wanted.fingerprint):
         return ok(
             "database.migrated", Text("Its tables are those of this version.", {}), revision=wanted.revision
         )
     if found is not None and found[0] > wanted.revision:
+        if found[2] is not None and found[2] <= wanted.revision:
+            return ok(
+                "database.migrated",
+                Text(
+                    "Its tables are of a newer version ({revision}), on which this one works.",
+                    {"revision": found[0]},
+                ),
+                revision=found[0],
+            )
         return problem(
             "database.migrated",
             Text("Its tables are of a newer version ({revision}).", {"revision": found[0]}),

@@ -172,11 +172,13 @@ def test_what_postgresql_says_of_itself() -> None:
 
 def test_tables_of_another_version() -> None:
     wanted = database.Marker.of_this_version()
-    assert database._migrated((wanted.revision, wanted.fingerprint)).level is Level.OK
+    assert database._migrated((wanted.revision, wanted.fingerprint, "")).level is Level.OK
     assert "not those of this version yet" in str(database._migrated(None).text)
-    assert "not those of this version yet" in str(database._migrated((wanted.revision, "other")).text)
-    newer = database._migrated(("9999", "other"))
-    assert newer.level is Level.PROBLEM and "newer version (9999)" in str(newer.text)
+    assert "not those of this version yet" in str(database._migrated((wanted.revision, "other", "")).text)
+    for oldest in (None, "9998"):
+        newer = database._migrated(("9999", "other", oldest))
+        assert newer.level is Level.PROBLEM and "newer version (9999)" in str(newer.text)
+    assert database._migrated(("9999", "other", wanted.revision)).level is Level.OK
 
 
 def test_clocks() -> None:
