@@ -21,6 +21,7 @@ from app.upkeep.retry import RetryError, retry
 from app.worker import Worker
 from tests import graded
 from tests.conftest import World
+from tests.stubs.processes import ModelServer
 
 
 async def begun(db: Database, world: World, papers: int = 3) -> tuple[Assignment, list[Paper], Run]:
@@ -266,3 +267,41 @@ async def test_nothing_happens_when_the_transaction_does_not(db: Database, world
             raise RuntimeError
     assert (await states(db, run))[papers[0].id] == "failed"
     assert len(await queued(db)) == 3
+
+
+async def test_a_living_holder_loses_its_papers_and_each_mark_is_made_once(
+    db: Database, world: World, settings: Settings
+) -> None:
+    """The holder hangs in a model's call, its heart beats on, and an admin has waited long enough."""
+    async with db.begin() as session:
+        assignment, _ = await graded.assignment(session, world.klass, papers=2, grader="model")
+        run = await runs.start(session, assignment, world.alice, model="stub")
+    with ModelServer(latency=4) as model:
+        wanted = {
+            "llm_provider": "custom",
+            "llm_base_url": model.url,
+            "llm_model": "stub",
+            "enable_cache": False,
+        }
+        async with working(settings.model_copy(update=wanted), db):
+
+            async def under_way() -> bool:
+                return int(model.counters()["calls"]) == 4
+
+            await graded.until(under_way)
+            model.control(latency=0)
+            async with db.begin() as session:
+                done = await retry(session, run.id, stuck_minutes=0)
+            assert done.stuck == 2
+            await graded.finished(db, run.id, seconds=60)
+            async with db.begin() as session:
+                again = await runs.start(session, assignment, world.alice, model="stub")
+            await graded.finished(db, again.id, seconds=60)  # the worker is as good as before
+    marks = await graded.marks_of(db, assignment)
+    assert len(marks) == 4 and {mark.run_id for mark in marks} == {again.id}
+    assert await queued(db) == []
+    async with db.begin() as session:
+        rows = await session.execute(
+            text("select count(*), count(graded_at) from run_questions where run_id = :r"), {"r": run.id}
+        )
+        assert tuple(rows.one()) == (4, 4)
