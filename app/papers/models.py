@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Identity, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Created, Json, JsonList
@@ -31,7 +31,11 @@ class Paper(Created, Base):
     """One uploaded file of one assignment; the same content (sha256) is stored once an assignment."""
 
     __tablename__ = "papers"
-    __table_args__ = (UniqueConstraint("assignment_id", "sha256"), Index(None, "storage_key"))
+    __table_args__ = (
+        UniqueConstraint("assignment_id", "sha256"),
+        Index(None, "storage_key"),
+        Index("ix_papers_unread", "id", postgresql_where=text("state = 'received'")),
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignments.id", ondelete="CASCADE"))
