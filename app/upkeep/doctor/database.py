@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,15 @@ _FACTS = """
         current_setting('full_page_writes') as full_page_writes,
         current_setting('data_checksums') as checksums
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """A database's revision, and of its marker the digest and the oldest version's revision that works there."""
+
+    revision: str
+    fingerprint: str | None
+    oldest: str | None
 
 
 async def check(settings: Settings) -> list[Finding]:
@@ -134,48 +144,43 @@ def _reached(settings: Settings, facts: Any) -> Finding:
     return ok("database", Text("PostgreSQL {version} at {place} answers; {size}.", values | size), **figures)
 
 
-async def _marker(connection: asyncpg.Connection) -> tuple[str, str, str | None] | None:
-    """Revision and fingerprint that the database was migrated by, and the oldest revision that works on it.
-
-    None when it never was migrated. The last one is None where nobody has said so (app.migrate).
-    """
+async def _marker(connection: asyncpg.Connection) -> Migrated | None:
+    """What the database was migrated by; None when it never was."""
     try:
         row = await connection.fetchrow(
-            "select m.revision, m.fingerprint, to_jsonb(m) ->> 'oldest' from schema_marker m"
-            " join alembic_version a on a.version_num = m.revision"
+            # `oldest` through JSON: the column is not there where an older version made the table.
+            "select a.version_num as revision, m.fingerprint, to_jsonb(m) ->> 'oldest' as oldest"
+            " from alembic_version a left join schema_marker m on m.revision = a.version_num"
         )
     except asyncpg.UndefinedTableError:
         return None
-    return (row[0], row[1], row[2]) if row is not None else None
+    return Migrated(*row) if row is not None else None
 
 
-def _migrated(found: tuple[str, str, str | None] | None) -> Finding:
+def _migrated(found: Migrated | None) -> Finding:
+    """As app.migrate judges it, which looks through a connection of another kind."""
     wanted = Marker.of_this_version()
-    if found is not None and found[:2] == (wanted.revision, wanted.fingerprint):
-        return ok(
-            "database.migrated", Text("Its tables are those of this version.", {}), revision=wanted.revision
-        )
-    if found is not None and found[0] > wanted.revision:
-        if found[2] is not None and found[2] <= wanted.revision:
-            return ok(
-                "database.migrated",
-                Text(
-                    "Its tables are of a newer version ({revision}), on which this one works.",
-                    {"revision": found[0]},
-                ),
-                revision=found[0],
-            )
+    facts = {"revision": found.revision if found else None}
+    if found is not None and (found.revision, found.fingerprint) == (wanted.revision, wanted.fingerprint):
+        return ok("database.migrated", Text("Its tables are those of this version."), **facts)
+    if found is None or found.revision <= wanted.revision:
         return problem(
             "database.migrated",
-            Text("Its tables are of a newer version ({revision}).", {"revision": found[0]}),
-            Text("Run the release that made them, or restore the backup of before the upgrade."),
-            revision=found[0],
+            Text("Its tables are not those of this version yet."),
+            Text("Run zhupi migrate, then start the server again."),
+            **facts,
         )
+    if found.oldest is not None and wanted.revision >= found.oldest:
+        text = Text(
+            "Its tables are of a newer version ({revision}), beside which this one works.",
+            {"revision": found.revision},
+        )
+        return ok("database.migrated", text, **facts)
     return problem(
         "database.migrated",
-        Text("Its tables are not those of this version yet."),
-        Text("Run zhupi migrate, then start the server again."),
-        revision=found[0] if found else None,
+        Text("Its tables are of a newer version ({revision}).", {"revision": found.revision}),
+        Text("Run the release that made them, or restore the backup of before the upgrade."),
+        **facts,
     )
 
 

@@ -172,13 +172,17 @@ def test_what_postgresql_says_of_itself() -> None:
 
 def test_tables_of_another_version() -> None:
     wanted = database.Marker.of_this_version()
-    assert database._migrated((wanted.revision, wanted.fingerprint, "")).level is Level.OK
-    assert "not those of this version yet" in str(database._migrated(None).text)
-    assert "not those of this version yet" in str(database._migrated((wanted.revision, "other", "")).text)
-    for oldest in (None, "9998"):
-        newer = database._migrated(("9999", "other", oldest))
-        assert newer.level is Level.PROBLEM and "newer version (9999)" in str(newer.text)
-    assert database._migrated(("9999", "other", wanted.revision)).level is Level.OK
+
+    def judged(revision: str, fingerprint: str | None, oldest: str | None = "") -> Finding:
+        return database._migrated(database.Migrated(revision, fingerprint, oldest))
+
+    assert judged(wanted.revision, wanted.fingerprint).level is Level.OK
+    behind = (database._migrated(None), judged(wanted.revision, "other"), judged("0001", None, None))
+    assert all("not those of this version yet" in str(each.text) for each in behind)
+    # A newer version says which older ones work on its tables; where it has said nothing, none does.
+    assert judged("9999", "other").level is judged("9999", "other", wanted.revision).level is Level.OK
+    for newer in (judged("9999", "other", "9998"), judged("9999", None, None)):
+        assert newer.level is Level.PROBLEM and "newer version (9999)." in str(newer.text)
 
 
 def test_clocks() -> None:
