@@ -165,6 +165,11 @@ class Settings(BaseModel):
     backup_dir: Path | None = Field(
         default=None, description="Folder for backups. Empty: `backups` in VAR_DIR."
     )
+    backup_encrypt_to: Annotated[Words, AfterValidator(checks.recipients)] = Field(
+        default=(),
+        description="Public keys (`age1...`, `ssh-ed25519 ...`), separated by commas, that backups are encrypted for. "
+        "Who has the server can then make backups and read none.",
+    )
 
     log_level: Level = Field(default="INFO", description="Least important messages that are logged.")
     log_file: Path | None = Field(default=None, description="The log is also written to this file.")

@@ -67,6 +67,17 @@ def suffixes(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.lower() if value.startswith(".") else "." + value.lower() for value in values)
 
 
+def recipients(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Public keys of age (age1...) or SSH. Raises BadValueError for what cannot be one; pyrage judges the rest."""
+    for value in values:
+        if not re.match(r"age1[0-9a-z]{20}|ssh-(ed25519|rsa) \S{20}", value):
+            # Not repeated: it may be the private one.
+            raise BadValueError(
+                N_("{name} holds what is no public key: age1..., ssh-ed25519 ... or ssh-rsa ...")
+            )
+    return values
+
+
 def language(value: object) -> object:
     """The first language of a gettext list (`zh_CN:zh:en`) that Zhupi speaks, else English.
 

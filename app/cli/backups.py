@@ -103,13 +103,15 @@ def restore(
 
 
 def _seal(encrypt_to: list[str] | None, passphrase_file: Path | None) -> Seal | None:
+    """How to encrypt: as the command says, else for the keys of BACKUP_ENCRYPT_TO, else not at all."""
     from app.upkeep.backups import sealing
 
     if encrypt_to and passphrase_file:
         raise ProblemError("Encrypt for keys or by a passphrase, not both.")
-    if encrypt_to:
-        return sealing.for_recipients(encrypt_to)
-    return sealing.for_passphrase(sealing.read_passphrase(passphrase_file)) if passphrase_file else None
+    if passphrase_file:
+        return sealing.for_passphrase(sealing.read_passphrase(passphrase_file))
+    keys = encrypt_to or current_settings().backup_encrypt_to
+    return sealing.for_recipients(keys) if keys else None
 
 
 def _keys(identity_files: list[Path] | None, passphrase_file: Path | None) -> Keys:

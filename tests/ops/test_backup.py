@@ -218,6 +218,23 @@ async def test_all_by_words(settings: Settings, world: World, tmp_path: Path) ->
     assert code == 2 and "--identity-file" in err
 
 
+async def test_keys_of_the_settings(settings: Settings, world: World, tmp_path: Path) -> None:
+    """The service's backups are encrypted without a word in its command; an own word outranks it."""
+    await with_files(settings, world.klass, [b"one"])
+    own, other = (pyrage.x25519.Identity.generate() for _ in range(2))
+    key = tmp_path / "key"
+    key.write_text(f"{own}\n")
+    for words, works in ((), True), (("--encrypt-to", str(other.to_public())), False):
+        code, out, err = run(settings, "backup", "--json", *words, BACKUP_ENCRYPT_TO=str(own.to_public()))
+        assert code == 0 and json.loads(out)["encrypted"], err
+        code, _, err = run(
+            settings, "restore", json.loads(out)["file"], "--verify", "--identity-file", str(key)
+        )
+        assert (code == 0) == works, err
+    code, _, err = run(settings, "backup", BACKUP_ENCRYPT_TO=str(own))
+    assert code == 2 and "BACKUP_ENCRYPT_TO" in err and str(own) not in err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
