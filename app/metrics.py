@@ -14,6 +14,7 @@ import os
 import resource
 import time
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -195,6 +196,7 @@ _begin()
 _self: tuple[int, float, float] = (0, 0.0, 0.0)
 
 
+@cache
 def release() -> str:
     """The version of this program; "unknown" where it is not installed as a package."""
     try:
