@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tests import graded
 from tests.compose.stack import CommandError, Stack
-from tests.compose.teacher import Listener, Teacher
+from tests.compose.teacher import Listener, Teacher, place
 
 PAPERS, QUESTIONS = 30, 8
 MARKS = PAPERS * QUESTIONS
@@ -116,12 +116,12 @@ class GradingRun:
 
 @asynccontextmanager
 async def grading(
-    teacher: Teacher, title: str, pages: int = 3, started: bool = True
+    teacher: Teacher, title: str, pages: int = 3, started: bool = True, pupils: int = 0
 ) -> AsyncIterator[GradingRun]:
-    """Thirty papers handed in, their run begun, and so many pages open on it."""
+    """Thirty papers handed in, their run begun, and so many pages open on it; `pupils` on the class's roster."""
     stack = teacher.stack
     await asyncio.to_thread(stack.model.control, reset=True, latency=LATENCY)
-    klass = await teacher.new_class(title)
+    klass = await teacher.new_class(title, pupils)
     assignment = await teacher.new_assignment(klass, title, QUESTIONS)
     await teacher.hand_in(assignment, PAPERS, QUESTIONS)
     going = GradingRun(stack, teacher, assignment, [Listener(teacher, assignment) for _ in range(pages)])
@@ -132,7 +132,7 @@ async def grading(
 
     try:
         await graded.until(open_)
-        going.first = max(listener.last for listener in going.listeners)
+        going.first = max((listener.last for listener in going.listeners), key=place, default="0-0")
         if started:
             await teacher.start(assignment)
         yield going

@@ -44,7 +44,7 @@ async def kept(teacher: Teacher, assignment: int) -> Kept:
         files[paper] = answer.body
     counts = await asyncio.to_thread(
         teacher.stack.sql,
-        "select m.state, m.origin, count(*), sum(m.points), max(m.version) from marks m"
+        "select m.state, m.grader, count(*), sum(m.points), max(m.version) from marks m"
         f" join papers p on p.id = m.paper_id where p.assignment_id = {assignment} group by 1, 2 order by 1, 2",
     )
     return Kept(exports, files, counts)
@@ -90,11 +90,12 @@ def bring_back(stack: Stack, archive: Path, *more: str) -> str:
 
 async def test_backup_under_load_down_and_restore(school: Stack, teacher: Teacher, figures: Figures) -> None:
     """Also a run that was going on when the backup was made goes on after it."""
-    async with grading(teacher, "Backup", pages=0) as run:
+    async with grading(teacher, "Backup", pages=0, pupils=PAPERS) as run:
         await run.finished()
     klass = school.number(f"select class_id from assignments where id = {run.assignment}")
     await decide(teacher, run.assignment)
     before = await kept(teacher, run.assignment)
+    assert before.exports["results.csv"].count(b"Pupil ") == PAPERS
 
     async with (
         grading(teacher, "Backup in a run", pages=0) as going,
