@@ -14,7 +14,7 @@ from deploy import engine, up
 from deploy.words import Problem, say
 
 READY_SECONDS = 120.0  # for a new replica to be healthy; 10 s are usual
-STOP_SECONDS = 30  # as stop_grace_period of the compose file
+STOP_SECONDS = 60  # as stop_grace_period of the compose file
 LOOK_SECONDS = 0.5
 REPLICAS = "/zhupi/scripts/replicas"
 BESIDE = ("worker", "backup")  # one at a time is enough; they are recreated where they run
@@ -35,6 +35,7 @@ def upgrade() -> None:
         return
     with _Undo(lambda: _restore(image, before)):
         replicas(wanted(config))
+    _keep_one_back(image, before)
     for service in BESIDE:
         if any(one.running for one in engine.containers(service)):
             engine.compose("--profile", "*", "up", "--detach", "--no-deps", "--no-build", service)
@@ -144,6 +145,17 @@ def _restore(image: str, before: str) -> None:
     if before and engine.image_id(image) != before:
         engine.docker("tag", image, f"{image}-failed", check=False)
         engine.docker("tag", before, image, check=False)
+
+
+def _keep_one_back(image: str, before: str) -> None:
+    """Name the image that served until now NAME-previous; the one that had this name before goes."""
+    previous = f"{image}-previous"
+    older = engine.image_id(previous)
+    if not before or before == engine.image_id(image):
+        return
+    engine.docker("tag", before, previous, check=False)
+    if older and older != before:
+        engine.docker("image", "rm", older, check=False)
 
 
 def _tell_changes() -> None:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Once, when the volume is empty: the application's role and its database. Runs as postgres, over the socket.
+# Once, when the volume is empty: the application's role and its database. Runs as postgres, over the socket. It must be
+# executable: the image's entrypoint would take a script that is not into its own shell, with this `set -u`.
 set -eu
 
 # The image makes the cluster by POSTGRES_INITDB_ARGS; one that does not know them gets its checksums here.

@@ -143,6 +143,16 @@ def test_an_upgrade_that_fails_gives_the_name_back_to_the_old_image(
     assert world.images == {"zhupi:local": "sha256:old", "zhupi:local-failed": "sha256:new"}
 
 
+def test_an_upgrade_keeps_one_image_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = iter(["sha256:2", "sha256:3"])
+    monkeypatch.setattr(up, "build", lambda: world.images.update({"zhupi:local": next(versions)}))
+    roll.upgrade()
+    assert world.images == {"zhupi:local": "sha256:2", "zhupi:local-previous": "sha256:old"}
+    roll.upgrade()
+    assert world.images == {"zhupi:local": "sha256:3", "zhupi:local-previous": "sha256:2"}
+    assert "image rm sha256:old" in world.done
+
+
 def test_an_upgrade_of_what_stands_still_starts_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.replicas.clear()
     called: list[str] = []
