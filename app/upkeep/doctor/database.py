@@ -172,7 +172,7 @@ def _migrated(found: Migrated | None) -> Finding:
         )
     if found.oldest is not None and wanted.revision >= found.oldest:
         text = Text(
-            "Its tables are of a newer version ({revision}), beside which this one works.",
+            "Its tables are of a newer version ({revision}), on which this one works.",
             {"revision": found.revision},
         )
         return ok("database.migrated", text, **facts)
