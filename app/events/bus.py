@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 KEPT = 5_000  # entries of a stream, about
 QUEUE = 500  # events a page may lag behind before it is told to resync
 BLOCK_MS = 5_000
+AGAIN_SECONDS = 0.1
 # Streams of assignments that nobody touched for so long are given up.
 EXPIRE_SECONDS = 7 * 86_400
 START = "0-0"  # before all entries
@@ -270,13 +271,14 @@ class Bus:
                         self._deliver(name.decode(), entries)
             finally:
                 growing.cancel()
-                if not reading.done():
-                    # The connection is dropped with its unread answer; places move only with delivery.
+                # The connection is dropped with its unread answer; places move only with delivery.
+                while not reading.done():
+                    # Until it has ended: redis-py loses a cancellation that comes while it connects, and blocks.
                     reading.cancel()
                     # Waited for without taking its cancellation for one of ours: `close` cancels us at any moment.
-                    await asyncio.wait({reading})
-                    if not reading.cancelled():
-                        reading.exception()
+                    await asyncio.wait({reading}, timeout=AGAIN_SECONDS)
+                if not reading.cancelled():
+                    reading.exception()
 
     def _deliver(self, key: str, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         if key not in self._pages:
