@@ -19,7 +19,7 @@ import pytest
 from app.settings import Settings
 from app.upkeep.backups import programs, rotation
 from tests.conftest import World
-from tests.functional.backup_help import with_files
+from tests.functional.backup_help import rows_of, with_files
 
 ROOT = Path(__file__).parents[2]
 BIG = 400 * 2**20  # bytes of a sparse upload: some seconds of copying
@@ -146,6 +146,33 @@ async def test_the_service_survives_an_outage(settings: Settings, world: World) 
     process.terminate()
     process.communicate(timeout=10)
     assert process.returncode == 0
+
+
+async def test_a_restore_that_is_killed_changes_nothing(
+    settings: Settings, world: World, tmp_path: Path
+) -> None:
+    """SIGKILL between two statements of the dump: psql sees the end of its input, and no COMMIT in it."""
+    await with_files(settings, world.klass, [b"one"])
+    code, out, err = run(settings, "backup", "--json")
+    assert code == 0, err
+    before = await asyncio.to_thread(rows_of, settings)
+    real, folder, reached = programs.for_dump(18), tmp_path / "bin", tmp_path / "reached"
+    folder.mkdir()
+    for name in programs.NEEDED:
+        words = f'exec {real.path(name)} "$@"'
+        if name == "pg_restore":
+            slowly = f"head -c 20000; touch {reached}; sleep 3; cat"
+            words = f'[ "$1" = --list ] && {words}\n{real.path(name)} "$@" | {{ {slowly}; }}'
+        (folder / name).write_text(f"#!/bin/sh\n{words}\n")
+        (folder / name).chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+    process = start(settings, "restore", json.loads(out)["file"], "--into-live", "--yes", PATH=path)
+    wait_for(reached.exists)
+    process.kill()
+    process.communicate()
+    assert await asyncio.to_thread(rows_of, settings) == before  # waits until the server has undone it
+    code, _, err = run(settings, "restore", json.loads(out)["file"], "--into-live", "--yes")
+    assert code == 0, err
 
 
 async def test_no_password_is_where_others_can_see_it(
