@@ -13,6 +13,7 @@ from aiohttp import web
 from app import keys, metrics, network
 from app.db import Database
 from app.events.bus import Bus
+from app.leaving import CUT_SECONDS, Runner
 from app.looplag import LOOP_LAG, LoopLag, measured, settle
 from app.settings import Settings, load_settings
 from app.storage import Storage
@@ -94,8 +95,15 @@ async def worker(app: web.Application) -> AsyncIterator[None]:
 
     grading = Worker(app[keys.SETTINGS], app[keys.DATABASE], app[keys.BUS], app[keys.STORAGE])
     await grading.start()
+    ending: list[asyncio.Task[None]] = []
+
+    async def begin_to_end(_: web.Application) -> None:
+        # Beside the last requests, not after them: who stops us counts the seconds of both.
+        ending.append(asyncio.create_task(grading.stop(), name="grading ends"))
+
+    app.on_shutdown.append(begin_to_end)
     yield
-    await grading.stop()
+    await (ending[0] if ending else grading.stop())
 
 
 async def warm(app: web.Application) -> AsyncIterator[None]:
@@ -123,10 +131,10 @@ async def create() -> web.AppRunner:
     """Gunicorn's factory. The runner cancels a handler when its client leaves, which a plain app does not."""
     app = create_app(load_settings())
     app.cleanup_ctx.append(warm)
-    return web.AppRunner(
+    return Runner(
         app,
         handler_cancellation=True,
         access_log=logging.getLogger("zhupi.access"),
         access_log_class=AccessLog,
-        shutdown_timeout=10,
+        shutdown_timeout=CUT_SECONDS,
     )

@@ -33,7 +33,9 @@ from app import embedded, metrics_folder
 from app.i18n import ProblemError, Text
 from app.settings import Settings
 
-GRACE_SECONDS = 10  # for requests that run when the server is stopped; streams end at once
+# For a stop in all: running requests (leaving.REQUEST_SECONDS) with jobs beside them, then closing. What is not done
+# by then is killed, and its jobs are taken over by others as those of a crash.
+GRACE_SECONDS = 35
 KEEPALIVE_SECONDS = 75  # longer than nginx's 60 s to its upstream, so that nginx closes first
 PORT_SECONDS = 3.0  # a killed server's workers keep the port until they notice, within a second
 BACKLOG = 2048

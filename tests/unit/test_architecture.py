@@ -25,6 +25,7 @@ TOP = (
     "worker",
     "web",
     "keys",
+    "leaving",
     "tables",
     "migrate",
     "logs",
