@@ -10,10 +10,12 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select, text
 
+from app import jobs
 from app.audit.models import Action, AuditEntry
 from app.audit.service import COMMAND_LINE
 from app.classes.models import Student
 from app.db import Database
+from app.document import Document, Page
 from app.i18n import Text
 from app.marks.models import Mark, MarkState, Run, RunState
 from app.papers.files import BACKUP_LOCK
@@ -22,6 +24,7 @@ from app.settings import Settings
 from app.upkeep import privacy, pupils, traces
 from app.upkeep.picture import picture
 from app.upkeep.privacy import Erased
+from app.worker import reading
 from tests import factories, graded
 from tests.conftest import World
 from tests.functional import privacy_help as help_
@@ -207,6 +210,46 @@ async def test_during_a_run_nothing_comes_back(db: Database, world: World, setti
         async with db.begin() as session:
             found = text(f"select count(*) from {table} where paper_id = :id")
             assert await session.scalar(found, {"id": papers[0].id}) == 0, table
+
+
+async def test_while_their_file_is_being_read(
+    db: Database, world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    words = f"{ANN[0]} writes about warm air"
+
+    async def slowly(*_: object) -> Document:
+        begun.set()
+        await go_on.wait()
+        return Document((Page(1, words),))
+
+    monkeypatch.setattr(reading, "read_document", slowly)
+    sha256, key = await help_.file_of(settings, words)
+    async with db.begin() as session:
+        assignment = await factories.assignment(session, world.klass, help_.scheme())
+        ann = await factories.student(session, world.klass, *ANN)
+        paper = await factories.paper(
+            session, assignment, ann, "", "a.txt", state="received", pages=None, match="confirmed",
+            sha256=sha256, storage_key=key,
+        )  # fmt: skip
+        await jobs.enqueue_read(session, paper.id)
+    async with working(settings, db):
+        await asyncio.wait_for(begun.wait(), 20)
+        erasing = asyncio.create_task(erase(settings, world, ANN[1]))
+        await graded.until(lambda: _gone(db, paper))
+        await asyncio.sleep(0.3)
+        assert not erasing.done()  # a worker has the paper in hand
+        go_on.set()
+        erased = await asyncio.wait_for(erasing, 20)
+    assert (erased.later, erased.removed["files"]) == ([], 1)
+    left = await help_.everything(settings)
+    assert [secret for secret in (words, *ANN, sha256) if secret in left] == []
+    assert [path.name for path in (settings.var_dir / "spool").iterdir()] == []
+
+
+async def _gone(db: Database, paper: Paper) -> bool:
+    async with db.begin() as session:
+        return await session.get(Paper, paper.id) is None
 
 
 async def test_the_last_paper_of_a_paused_run_ends_it(db: Database, world: World, settings: Settings) -> None:
