@@ -36,11 +36,23 @@ def upgrade() -> None:
     with _Undo(lambda: _restore(image, before)):
         replicas(wanted(config))
     _keep_one_back(image, before)
+    changed = changes()
+    beside(changed)
+    say("Upgraded in {seconds} s.", seconds=round(time.monotonic() - began))
+    if changed:
+        say(
+            "The settings of {names} changed as well: make up applies them, with an interruption of seconds.",
+            names=", ".join(changed),
+        )
+
+
+def beside(changed: Sequence[str]) -> None:
+    """Recreate the worker and the backup with the new image, where they run. `changed`: see `changes`."""
+    # With what they depend on, so that a later `up` finds them as it wants them; not when that would restart the database.
+    alone = ["--no-deps"] if {"db", "redis"} & set(changed) else []
     for service in BESIDE:
         if any(one.running for one in engine.containers(service)):
-            engine.compose("--profile", "*", "up", "--detach", "--no-deps", "--no-build", service)
-    say("Upgraded in {seconds} s.", seconds=round(time.monotonic() - began))
-    _tell_changes()
+            engine.compose("--profile", "*", "up", "--detach", *alone, "--no-build", service)
 
 
 def restart() -> None:
@@ -158,21 +170,16 @@ def _keep_one_back(image: str, before: str) -> None:
         engine.docker("image", "rm", older, check=False)
 
 
-def _tell_changes() -> None:
-    """Name the services whose containers are not as the compose files want them now."""
+def changes() -> list[str]:
+    """The services that stay while replicas are rolled, and whose containers are not as the compose files want them."""
     lines = engine.compose("config", "--hash", "*", check=False).stdout.splitlines()
     hashes = dict(line.split() for line in lines if len(line.split()) == 2)
-    changed = [
+    return [
         service
-        for service, hash_ in hashes.items()
-        if service not in ("app", "migrate")
-        and any(one.config_hash != hash_ for one in engine.containers(service) if one.running)
+        for service, wanted_hash in hashes.items()
+        if service not in ("app", "migrate", *BESIDE)
+        and any(one.config_hash != wanted_hash for one in engine.containers(service) if one.running)
     ]
-    if changed:
-        say(
-            "The settings of {names} changed as well: make up applies them, with an interruption of seconds.",
-            names=", ".join(changed),
-        )
 
 
 class _Undo:
