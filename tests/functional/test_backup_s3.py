@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from app.i18n import ProblemError
 from app.settings import Settings
+from app.upkeep.backups.stored import AHEAD
 from tests.conftest import World
 from tests.functional.backup_help import (
     back_up,
@@ -63,6 +65,25 @@ async def test_from_s3_to_a_folder_and_back(
     assert s3.objects == {f"marks/school/{key}": one for key, one in zip(keys, CONTENTS, strict=True)}
 
 
+async def test_the_next_files_are_asked_for_meanwhile(
+    s3: S3Server, settings: Settings, world: World, target: Settings
+) -> None:
+    """An S3 takes its time before the first byte; its files are still saved in order, each with its own bytes."""
+    cloud = settings.model_copy(update={"upload_dir": "s3://marks"})
+    contents = [bytes([number]) * (number * 1000) for number in range(40)]
+    keys = await with_files(cloud, world.klass, contents)
+    del s3.objects[f"marks/{keys[7]}"]
+    s3.latency = 0.05
+    made = await back_up(cloud)
+    s3.latency = 0.0
+    assert 1 < s3.most_at_once <= AHEAD
+    assert made.manifest["uploads"]["missing"] == {"count": 1, "keys": [keys[7]]}
+    await bring_back(target, made.path)
+    assert stored_files(target) == {
+        key: one for key, one in zip(keys, contents, strict=True) if key != keys[7]
+    }
+
+
 async def test_a_missing_object_is_named(s3: S3Server, settings: Settings, world: World) -> None:
     cloud = settings.model_copy(update={"upload_dir": "s3://marks"})
     one, *_ = await with_files(cloud, world.klass, CONTENTS)
@@ -71,11 +92,18 @@ async def test_a_missing_object_is_named(s3: S3Server, settings: Settings, world
     assert made.manifest["uploads"]["missing"] == {"count": 1, "keys": [one]}
 
 
-async def test_an_s3_that_refuses_is_no_missing_file(s3: S3Server, settings: Settings, world: World) -> None:
+async def test_an_s3_that_refuses_is_no_missing_file(
+    s3: S3Server, settings: Settings, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     """A backup without any file, because the key to the storage was wrong, would be no backup."""
     cloud = settings.model_copy(update={"upload_dir": "s3://marks"})
     await with_files(cloud, world.klass, CONTENTS)
     s3.down = True
-    with pytest.raises(ProblemError, match="storage of the uploads does not answer"):
+    with (
+        caplog.at_level("WARNING"),
+        pytest.raises(ProblemError, match="storage of the uploads does not answer"),
+    ):
         await back_up(cloud)
     assert list(cloud.backups.iterdir()) == []
+    gc.collect()
+    assert "never retrieved" not in caplog.text

@@ -2,7 +2,7 @@
 
     with S3Server() as server: ... server.environment ... server.objects["bucket/key"]
 
-What `down` names fails as an S3 that is overloaded or away does.
+`down` refuses everything, `latency` is the seconds before each answer, `most_at_once` counts questions that overlapped.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import email.utils
 import hashlib
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
@@ -21,6 +22,9 @@ class S3Server:
         self.objects: dict[str, bytes] = {}
         self.asked: list[tuple[str, str]] = []
         self.down = False
+        self.latency = 0.0
+        self.at_once, self.most_at_once = 0, 0
+        self.counting = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
 
     @property
@@ -58,6 +62,12 @@ def _handler(server: S3Server) -> type[BaseHTTPRequestHandler]:
             self.answer(200, b"", content)
 
         def do_GET(self) -> None:
+            with server.counting:
+                server.at_once += 1
+                server.most_at_once = max(server.at_once, server.most_at_once)
+            time.sleep(server.latency)
+            with server.counting:
+                server.at_once -= 1
             content = server.objects.get(self.name())
             if content is None:
                 self.answer(404, b"<Error><Code>NoSuchKey</Code></Error>")

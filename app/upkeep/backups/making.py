@@ -246,12 +246,11 @@ class _Copy:
 
     def _files(self, writer: archive.Writer) -> tuple[int, int]:
         count, whole = 0, 0
-        for key in self.moments.main.storage_keys():
-            try:
-                size, chunks = self.storage.opened(key)
-            except FileNotFoundError:
+        for key, found in self.storage.each(self.moments.main.storage_keys()):
+            if found is None:
                 self.missing.add(key)
                 continue
+            size, chunks = found
             member = writer.add(archive.UPLOADS + key, size, self._told(chunks))
             count, whole = count + 1, whole + size
             if member.sha256 != key.rpartition("/")[2]:

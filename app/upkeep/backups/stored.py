@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from obstore.exceptions import BaseError
 
@@ -16,9 +17,10 @@ from app.storage import Storage
 
 T = TypeVar("T")
 
-
 # What a storage raises that is away, closed or broken.
 TROUBLE = (BaseError, OSError)
+# Files that are asked for before their turn comes: an S3 takes its time before the first byte.
+AHEAD = 8
 
 
 class StorageError(ProblemError):
@@ -30,6 +32,8 @@ class Stored:
 
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self.storage = Storage(settings.uploads, settings.var_dir / "spool")
+        self._loop = loop
+        self._tasks: set[asyncio.Task[Any]] = set()
         # Not Runner.run: for its handler of Ctrl-C the signal module makes a repr of the task, with the bytes that it
         # returned in it, which took two thirds of a backup's time.
         self._run = loop.run_until_complete
@@ -68,18 +72,67 @@ class Stored:
             raise
         return sha256
 
-    def _iterated(self, chunks: AsyncIterator[T]) -> Iterator[T]:
-        async def following() -> T | None:
+    def each(self, keys: Iterable[str]) -> Iterator[tuple[str, tuple[int, Iterator[bytes]] | None]]:
+        """Every key with what `opened` gives for it, None for a file that is gone; the next are asked for meanwhile.
+
+        Read a file's bytes before going on to the next one. Raises StorageError.
+        """
+        waiting: deque[tuple[str, asyncio.Task[tuple[int, AsyncIterator[bytes]]]]] = deque()
+        rest = iter(keys)
+        while True:
+            while len(waiting) < AHEAD and (key := next(rest, None)) is not None:
+                waiting.append((key, self._begun(self.storage.opened(key))))
+            if not waiting:
+                return
+            key, task = waiting.popleft()
+            try:
+                size, chunks = self._ended(task)
+            except FileNotFoundError:
+                yield key, None
+            except TROUBLE as error:
+                raise _trouble(error) from None
+            else:
+                yield key, (size, self._iterated(chunks))
+
+    def close(self) -> None:
+        """End what was asked for and is not wanted any more."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self._run(asyncio.wait(tasks))
+        for task in tasks:
+            if not task.cancelled():
+                task.exception()  # seen: else it is complained about
+
+    def _iterated(self, chunks: AsyncIterator[bytes]) -> Iterator[bytes]:
+        """The pieces of a file; while one is worked on, the next is read."""
+
+        async def following() -> bytes | None:
             return await anext(chunks, None)
 
+        task = self._begun(following())
         while True:
             try:
-                chunk = self._run(following())
+                chunk = self._ended(task)
             except TROUBLE as error:
                 raise _trouble(error) from None
             if chunk is None:
                 return
+            task = self._begun(following())
+            self._run(asyncio.sleep(0))  # it begins now: the storage's own threads do the reading
             yield chunk
+
+    def _begun(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        return task
+
+    def _ended(self, task: asyncio.Task[T]) -> T:
+        try:
+            return self._run(task)
+        finally:
+            self._tasks.discard(task)
 
 
 def _trouble(error: Exception) -> StorageError:
@@ -95,4 +148,8 @@ def _trouble(error: Exception) -> StorageError:
 def stored(settings: Settings) -> Iterator[Stored]:
     """The storage for the time of the block."""
     with asyncio.Runner() as runner:
-        yield Stored(settings, runner.get_loop())
+        made = Stored(settings, runner.get_loop())
+        try:
+            yield made
+        finally:
+            made.close()
