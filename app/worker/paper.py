@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +13,7 @@ from app.assignments import convert
 from app.assignments.models import Assignment
 from app.db import Database, JsonList
 from app.document import Document
-from app.grading.model import EarlierMark, GradeOptions
+from app.grading.model import EarlierMark, GradeOptions, Stopped
 from app.grading.packing import pack_located
 from app.grading.state import Answer, Located, MarkState, QuestionMark
 from app.marks import earlier
@@ -20,6 +21,7 @@ from app.marks.models import Run
 from app.marks.proposals import Proposal, Started
 from app.papers import answers
 from app.scheme.types import Question, Scheme
+from app.worker.patience import is_away, patiently
 from app.worker.recorder import Recorder
 
 # The teacher's marks of one question are looked up at most this often: a decision made meanwhile counts a little later.
@@ -60,26 +62,38 @@ class Plan:
 class DecidedMarks:
     """The engine's Marks port: what teachers decided for the questions of one scheme."""
 
-    def __init__(self, database: Database, question_ids: dict[str, int]) -> None:
-        self._database, self._ids = database, question_ids
+    def __init__(self, database: Database, question_ids: dict[str, int], stopping: asyncio.Event) -> None:
+        self._database, self._ids, self._stopping = database, question_ids, stopping
         self._known: OrderedDict[int, tuple[float, tuple[EarlierMark, ...]]] = OrderedDict()
 
     async def earlier(self, question: Question) -> Sequence[EarlierMark]:
-        """The decided marks of a question, newest first; not older than MARKS_SECONDS."""
+        """The decided marks of a question, newest first; not older than MARKS_SECONDS.
+
+        A database that is away is waited for: that is no fault of the answer, which would go to the teacher. Raises
+        Stopped when the process ends meanwhile.
+        """
         question_id = self._ids.get(question.label)
         if question_id is None:
             return ()
         known = self._known.get(question_id)
         if known is not None and time.monotonic() - known[0] < MARKS_SECONDS:
             return known[1]
-        async with self._database.begin() as db:
-            found = await earlier.decided(db, question_id)
-        marks = tuple(EarlierMark(answer, points) for answer, points in found)
+        try:
+            marks = await patiently(lambda: self._decided(question_id), self._stopping)
+        except Exception as error:
+            if self._stopping.is_set() and is_away(error):
+                raise Stopped from error
+            raise
         self._known[question_id] = (time.monotonic(), marks)
         self._known.move_to_end(question_id)
         while len(self._known) > QUESTIONS_KEPT:
             self._known.popitem(last=False)
         return marks
+
+    async def _decided(self, question_id: int) -> tuple[EarlierMark, ...]:
+        async with self._database.begin() as db:
+            found = await earlier.decided(db, question_id)
+        return tuple(EarlierMark(answer, points) for answer, points in found)
 
 
 @dataclass(frozen=True, slots=True)

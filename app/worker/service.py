@@ -237,7 +237,7 @@ class Worker:
         """The graders of a run, kept while its scheme is the same; the model's answers are kept by paper."""
         key = (plan.run_id, plan.scheme_version)
         if key not in self._kept:
-            marks = DecidedMarks(self._database, plan.question_ids)
+            marks = DecidedMarks(self._database, plan.question_ids, self._stopping)
             # The first call imports numpy and more.
             self._kept[key] = await asyncio.to_thread(make_graders, None, marks, self._maths), marks
             while len(self._kept) > RUNS_KEPT:
