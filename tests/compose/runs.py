@@ -66,11 +66,16 @@ class GradingRun:
         return time.monotonic() - began
 
     def check_marks(self) -> None:
-        """Nothing is lost and no mark is doubled: each question of each paper has one mark, made once."""
+        """Nothing is lost and no mark is doubled: each question of each paper has one mark, made once, by the model.
+
+        The model is there all the time, so an outage of ours must not have made a mark the teacher's.
+        """
         of_this = f"from papers p join marks m on m.paper_id = p.id where p.assignment_id = {self.assignment}"
         assert self.stack.number(f"select count(*) {of_this}") == MARKS
         assert self.stack.number(f"select count(distinct (m.paper_id, m.question_id)) {of_this}") == MARKS
         assert self.stack.number(f"select max(m.version) {of_this}") == 1
+        others = self.stack.sql(f"select m.state, m.reason {of_this} and m.state <> 'graded'")
+        assert not others
         states = self.stack.sql(
             "select rp.state, count(*) from run_papers rp join runs r on r.id = rp.run_id"
             f" where r.assignment_id = {self.assignment} group by 1"
