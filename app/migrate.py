@@ -70,6 +70,9 @@ def upgrade(settings: Settings) -> State:
             _checkpoints(settings)
             asyncio.run(_queue(settings))
             wanted.put_into(connection)
+        elif settings.checkpoint_url != settings.postgres_url:
+            # A database of its own, which this marker knows nothing of: it may be new, or from before.
+            _checkpoints(settings)
         return found
 
 
