@@ -48,7 +48,7 @@ def upgrade() -> None:
 
 def beside(changed: Sequence[str]) -> None:
     """Recreate the worker and the backup with the new image, where they run. `changed`: see `changes`."""
-    # With what they depend on, so that a later `up` finds them as it wants them; but not when that restarts the database.
+    # With what they depend on, so that a later `up` finds them as it wants them, unless that restarts the database.
     alone = ["--no-deps"] if {"db", "redis"} & set(changed) else []
     for service in BESIDE:
         if any(one.running for one in engine.containers(service)):
