@@ -280,6 +280,33 @@ async def test_a_teacher_who_decides_at_the_same_time_blocks_nothing(
         assert await session.get(Student, ann.student.id) is None
 
 
+async def test_a_deadlock_with_a_teacher_is_tried_again(
+    db: Database, world: World, settings: Settings
+) -> None:
+    """A teacher gives the pupil a paper: its row first, then the pupil's; erasing takes them the other way round."""
+    ann, (both, *_) = await doubt(db, settings, world)
+    held = asyncio.Event()
+
+    async def confirm() -> None:
+        async with db.begin() as session:
+            paper = (await session.scalars(select(Paper).where(Paper.id == both.id).with_for_update())).one()
+            held.set()
+            await asyncio.sleep(
+                0.7
+            )  # the erasure waits for this paper by now; PostgreSQL looks after a second
+            paper.student_id, paper.match = ann.student.id, MatchState.CONFIRMED
+
+    confirming = asyncio.create_task(confirm())
+    await held.wait()
+    erased = await erase(settings, world, ANN[1])
+    await confirming
+    # It was theirs when the second try came.
+    assert erased.removed["papers"] == 2
+    async with db.begin() as session:
+        assert await session.get(Paper, both.id) is None
+        assert await session.get(Student, ann.student.id) is None
+
+
 async def test_two_at_once_erase_once(db: Database, world: World, settings: Settings) -> None:
     await two(db, settings, world)
     outcomes = await asyncio.gather(
