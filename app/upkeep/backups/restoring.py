@@ -164,34 +164,35 @@ def restore(
         found = Found(_rows(connection), len(_others(connection)))
         if found and not into_live:
             raise refused(found)
-        apart = _kept_apart(settings, connection)
         _room(settings, checked)
         files = _Files(storage, checked, progress)
         with sealing.opened(path, keys) as source:
             files.restore(source)
-        filling = Filling(
-            settings.postgres_url,
-            server_of(connection),
-            settings.var_dir / "spool",
-            checked.counts,
-            ending=into_live,
-        )
-        if into_live:
-            end_sessions(connection)
-        with sealing.opened(path, keys) as source:
-            fill(filling, _dump(source, archive.DATABASE))
-        _checkpoints(settings, path, keys, checked, filling, apart)
-        if (
-            apart is not None
-        ):  # tables that were dropped there are made again: this database must not say "up to date"
-            connection.execute("drop table if exists public.schema_marker")
-        if into_live:
-            end_sessions(connection)  # what they prepared speaks of tables that are gone
-        connection.execute("analyze")
+        _database(settings, path, keys, checked, connection, into_live)
     migrate.upgrade(settings)
     forget(settings)
     note(settings, Action.BACKUP_RESTORED, taken=checked.taken, file=path.name)
     return Restored(checked, files.written, files.present, files.damaged, time.monotonic() - began)
+
+
+def _database(
+    settings: Settings, path: Path, keys: Keys, checked: Checked, connection: Connection, into_live: bool
+) -> None:
+    """The database, and the checkpoints' where that is another one."""
+    apart = _kept_apart(settings, connection)
+    scratch = settings.var_dir / "spool"
+    filling = Filling(settings.postgres_url, server_of(connection), scratch, checked.counts, ending=into_live)
+    if into_live:
+        end_sessions(connection)
+    with sealing.opened(path, keys) as source:
+        fill(filling, _dump(source, archive.DATABASE))
+    _checkpoints(settings, path, keys, checked, filling, apart)
+    if apart is not None:
+        # Tables may have been dropped there, and migrating makes them again: it must not find "up to date" here.
+        connection.execute("drop table if exists public.schema_marker")
+    if into_live:
+        end_sessions(connection)  # what they prepared speaks of tables that are gone
+    connection.execute("analyze")
 
 
 def refused(found: Found) -> RestoreError:
