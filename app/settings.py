@@ -152,8 +152,17 @@ class Settings(BaseModel):
         default=8, ge=1, le=256, description="Model calls at once, in each process."
     )
 
-    upload_dir: str = Field(
-        default="", description="Folder or `s3://bucket/prefix` for uploads. Empty: `uploads` in VAR_DIR."
+    upload_dir: Annotated[str, AfterValidator(checks.upload_dir)] = Field(
+        default="",
+        description="Folder or `s3://bucket/prefix` for uploads. Empty: `uploads` in VAR_DIR. For S3 AWS_REGION and, "
+        "for a store of your own, AWS_ENDPOINT_URL are read as well.",
+    )
+    aws_access_key_id: SecretStr = Field(
+        default=SecretStr(""),
+        description="The key's name for UPLOAD_DIR in S3. Empty: the machine's own role.",
+    )
+    aws_secret_access_key: SecretStr = Field(
+        default=SecretStr(""), description="The key for UPLOAD_DIR in S3. Empty: the machine's own role."
     )
     max_file_size: int = Field(default=20 * MEBIBYTE, ge=1024, description="Largest upload, in bytes.")
     max_files: int = Field(default=500, ge=1, le=100_000, description="Most papers in one batch.")

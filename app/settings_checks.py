@@ -136,6 +136,15 @@ def _well_formed(url: str) -> bool:
     return True
 
 
+def upload_dir(value: str) -> str:
+    """A folder or an s3:// address with a bucket. Empty stays empty."""
+    value = value.strip()
+    if "://" in value and not re.fullmatch(r"s3://[^/?#\s]+(/[^?#]*)?", value):
+        message = N_("{name}={value} must be a folder or an address such as s3://bucket/prefix.")
+        raise BadValueError(message, value=value)
+    return value
+
+
 def provider(value: object) -> object:
     """A name of PROVIDERS."""
     if lower(value) in PROVIDERS:

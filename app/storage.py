@@ -19,6 +19,7 @@ from pathlib import Path
 import obstore
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from app import settings_sources
 from app.i18n import N_, ProblemError
 
 # Nothing is spooled for so long: what is older was left by a process that was killed.
@@ -66,7 +67,9 @@ class Storage:
     def __init__(self, location: str, spool: Path) -> None:
         self._store: ObjectStore
         if "://" in location:
-            self._store = from_url(location)
+            # The rest of what it needs (region, endpoint) it finds in the environment under AWS's own names.
+            keys = settings_sources.given(("aws_access_key_id", "aws_secret_access_key"), os.environ).values
+            self._store = from_url(location, **keys)
         else:
             Path(location).mkdir(parents=True, exist_ok=True, mode=0o700)
             self._store = LocalStore(prefix=location)

@@ -51,7 +51,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "settings_names": ("i18n",),
     "settings_sources": ("i18n",),
     "settings_urls": (),
-    "storage": ("i18n", "settings"),
+    "storage": ("i18n", "settings", "settings_sources"),
     "keys": ("accounts", "events", *GROUND),
     "tables": (*DOMAIN, "db"),
     "embedded": GROUND,

@@ -305,6 +305,13 @@ def test_a_log_that_would_be_put_aside_all_the_time() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", ["gs://bucket", "s3://", "s3:///prefix", "https://bucket/x", "s3://b c"])
+def test_uploads_that_lie_nowhere(value: str) -> None:
+    assert problems(UPLOAD_DIR=value) == [
+        f"UPLOAD_DIR={value} must be a folder or an address such as s3://bucket/prefix."
+    ]
+
+
 def test_backups_lie_in_var_unless_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert load_settings().backups == tmp_path / "var" / "backups"
     monkeypatch.setenv("BACKUP_DIR", "backups")
