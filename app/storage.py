@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import obstore
 from obstore.store import LocalStore, ObjectStore, from_url
@@ -68,7 +69,8 @@ class Storage:
         self._store: ObjectStore
         if "://" in location:
             # The rest of what it needs (region, endpoint) it finds in the environment under AWS's own names.
-            keys = settings_sources.given(("aws_access_key_id", "aws_secret_access_key"), os.environ).values
+            given = settings_sources.given(("aws_access_key_id", "aws_secret_access_key"), os.environ)
+            keys: Any = given.values
             self._store = from_url(location, **keys)
         else:
             Path(location).mkdir(parents=True, exist_ok=True, mode=0o700)
