@@ -10,7 +10,9 @@ from typing import Any
 
 import pyrage
 import pytest
+from pydantic import ValidationError
 
+from app.settings import Settings
 from app.upkeep.backups import sealing
 from app.upkeep.backups.archive import DamagedError
 from app.upkeep.backups.sealing import Keys, Kind, Seal, SealError
@@ -225,3 +227,14 @@ def test_a_small_container_is_told_so(
 
 def test_secrets_are_not_shown(key: Any) -> None:
     assert str(key) not in repr(Keys((key,))) and "AGE" not in repr(Seal((), str(key).encode()))
+
+
+def test_keys_in_the_settings(key: Any) -> None:
+    """What cannot be a public key stops the start, and a private one is not repeated."""
+    assert Settings.model_validate({"backup_encrypt_to": f"{key.to_public()}, "}).backup_encrypt_to == (
+        str(key.to_public()),
+    )
+    for bad in (str(key), "age1", "bob@school.example", f"{key.to_public()},x"):
+        with pytest.raises(ValidationError) as raised:
+            Settings.model_validate({"backup_encrypt_to": bad})
+        assert "no public key" in str(raised.value) and bad not in str(raised.value)
