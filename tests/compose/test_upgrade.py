@@ -46,7 +46,7 @@ def newer(stack: Stack) -> str:
 
 
 async def test_upgrade_under_load(school: Stack, teacher: Teacher, figures: Figures) -> None:
-    """`make upgrade` at fifty requests a second, a run going on, three pages open."""
+    """`make upgrade` at fifty requests a second (DRILL_RATE), a run going on, three pages open."""
     revision = newer(school)
     before = {told["Image"] for told in school.inspect(*school.containers("app"))}
     old = set(school.containers("app"))
