@@ -13,6 +13,7 @@ from typing import Any
 from deploy import engine, secret_files
 from deploy.words import Problem, say
 
+WRONG_SETTINGS = 2  # the exit code of `zhupi settings --check`
 WAIT_SECONDS = 180  # for everything to be healthy; 15 s are usual
 SHARED = (
     "nginx",
@@ -35,6 +36,7 @@ def up() -> None:
         _tell_age(image)
     orphaned = "db_password" in secret_files.ensure() and _volume(config, "db")
     certificate()
+    check_settings()
     if orphaned:
         _same_password()
     start(config)
@@ -78,6 +80,25 @@ def certificate() -> None:
     done = engine.run(["sh", "nginx/certificate"], check=False)
     if done.returncode:
         raise Problem("No certificate could be made: {why}", why=engine.complaint(done.stderr))
+
+
+def check_settings() -> None:
+    """The application takes its settings. Raises Problem with every sentence about a bad one.
+
+    Before anything is stopped: `compose up` puts all replicas at once into a changed .env, and a slip of the pen in it
+    would otherwise be known when none of the old ones is there any more.
+    """
+    command = ["run", "--rm", "--no-deps", "--no-TTY", "app", "settings", "--check"]
+    done = engine.compose(*command, check=False)
+    if done.returncode == WRONG_SETTINGS:
+        said = "".join(f"\n    {line}" for line in done.stderr.splitlines() if not _of_compose(line))
+        raise Problem("Settings of .env cannot be used; nothing was changed: {why}", why=said)
+    # Anything else (no network, no such volume) is what `compose up` meets as well, and says better.
+
+
+def _of_compose(line: str) -> bool:
+    """Whether a line is compose's own progress ("Network zhupi_back  Created"), not the application's."""
+    return line.strip().partition(" ")[0] in ("Network", "Volume", "Container", "")
 
 
 def start(config: Mapping[str, Any], *services: str) -> None:
@@ -205,7 +226,7 @@ def _failure(config: Mapping[str, Any], said: str) -> Problem:
         say("{service}: {words}", service=service, words=last_words(one))
     if not sick:
         return Problem("docker compose up failed: {why}", why=engine.complaint(said))
-    names = ", ".join(sorted({service for service, _ in sick}))
+    names = " ".join(sorted({service for service, _ in sick}))
     return Problem("Not healthy: {names}. More: docker compose logs {names}", names=names)
 
 

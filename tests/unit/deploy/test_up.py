@@ -1,0 +1,63 @@
+"""`make up` with settings that cannot be used: told in full, and nothing that runs is touched."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+
+from deploy import engine, secret_files, up
+from deploy.words import Problem
+
+CHECK = "run --rm --no-deps --no-TTY app settings --check"
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands of compose that were run; `answers` in `said` decide what they say."""
+    commands: list[str] = []
+    config = {"services": {"app": {"image": "zhupi:local"}}, "volumes": {"db": {}}}
+    monkeypatch.setenv("LANGUAGE", "en")
+    monkeypatch.setattr(engine, "configuration", lambda: config)
+    monkeypatch.setattr(engine, "image_id", lambda image: "sha256:here")
+    monkeypatch.setattr(secret_files, "ensure", list)
+    for name in ("prepare", "certificate"):
+        monkeypatch.setattr(up, name, lambda: None)
+    monkeypatch.setattr(up, "_tell_age", lambda image: None)
+    monkeypatch.setattr(up, "report", lambda config: None)
+    return commands
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, commands: list[str], code: int, said: str) -> None:
+    """Let the look at the settings end with this exit code and these lines."""
+
+    def compose(*arguments: str, **_: Any) -> engine.Done:
+        words = " ".join(arguments)
+        commands.append(words)
+        looked = words == CHECK
+        return subprocess.CompletedProcess(arguments, code if looked else 0, "", said if looked else "")
+
+    monkeypatch.setattr(engine, "compose", compose)
+
+
+def test_bad_settings_stop_it_before_anything_is_changed(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = " Network zhupi_back  Created\nMAX_FILE_SIZE=much is not a whole number.\nLOG_LEVL is not a setting.\n"
+    answering(monkeypatch, done, 2, said)
+    with pytest.raises(Problem) as caught:
+        up.up()
+    assert done == [CHECK]
+    lines = str(caught.value).splitlines()
+    assert lines[0].endswith("nothing was changed: ")
+    assert [line.strip() for line in lines[1:]] == said.splitlines()[1:]
+
+
+@pytest.mark.parametrize("code", [0, 1, 125])
+def test_what_is_no_bad_setting_is_left_to_compose(
+    code: int, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, done, code, "Error response from daemon: no such network")
+    up.up()
+    assert [words.split()[0] for words in done] == ["run", "up"]
