@@ -94,13 +94,8 @@ async def test_pages_say_so_in_time_and_come_back(path: Path, world: World, name
         assert max(seconds for _, seconds in found) < 4
 
 
-async def test_a_statement_under_way_ends_and_its_connection_with_it(
-    path: Path, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from app import db as module
-
-    monkeypatch.setattr(module, "COMMAND_SECONDS", 1.0)
-    database = Database(path.settings.sqlalchemy_url, pool_size=2)
+async def test_a_statement_under_way_ends_and_its_connection_with_it(path: Path, world: World) -> None:
+    database = Database(path.settings.sqlalchemy_url, pool_size=2, command_seconds=1.0)
     try:
         async with database.begin() as db:
             assert await factories.user(db, "dora")
