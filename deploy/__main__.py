@@ -6,7 +6,7 @@ import getpass
 import sys
 from collections.abc import Callable, Sequence
 
-from deploy import engine, roll, rotate, secret_files, up
+from deploy import bring, engine, roll, rotate, secret_files, up
 from deploy.words import Problem, say, text
 
 PROBLEM = 2
@@ -46,10 +46,10 @@ def address() -> None:
 
 
 ALONE: dict[str, Callable[[], None]] = {
-    "up": up.up,
+    "up": bring.bring,
     "build": build,
     "secrets": secrets,
-    "upgrade": roll.upgrade,
+    "upgrade": bring.upgrade,
     "restart": roll.restart,
     "address": address,
 }

@@ -29,10 +29,6 @@ def upgrade() -> None:
     image = config["services"]["app"]["image"]
     before = engine.image_id(image)
     up.build()
-    if not any(one.running for one in engine.containers("app")):
-        say("nothing is running: starting all of it")
-        up.up()
-        return
     with _Undo(lambda: _restore(image, before)):
         replicas(wanted(config))
     _keep_one_back(image, before)

@@ -1,4 +1,4 @@
-"""`make up`: from a checkout to a healthy system, and what to do next. Also down to what it needs (`prepare`)."""
+"""The steps from a checkout to a healthy system: prepare, build, certificate, start, report. `bring` orders them."""
 
 from __future__ import annotations
 
@@ -22,26 +22,6 @@ SHARED = (
 )  # mounted into containers whose root may not read what is closed
 # Not among them, though they are below: what must stay closed.
 CLOSED = ("nginx/certs",)
-
-
-def up() -> None:
-    """Build what is missing, start everything, wait until it is healthy, say where it is. Raises Problem."""
-    began = time.monotonic()
-    prepare()
-    config = engine.configuration()
-    image = config["services"]["app"]["image"]
-    if not engine.image_id(image):
-        build()
-    else:
-        _tell_age(image)
-    orphaned = "db_password" in secret_files.ensure() and _volume(config, "db")
-    certificate()
-    check_settings()
-    if orphaned:
-        _same_password()
-    start(config)
-    say("Healthy after {seconds} s.", seconds=round(time.monotonic() - began))
-    report(config)
 
 
 def prepare() -> None:
@@ -138,7 +118,8 @@ def report(config: Mapping[str, Any]) -> None:
         say("Or here: docker compose exec app zhupi create-user NAME --role admin")
 
 
-def _tell_age(image: str) -> None:
+def tell_age(image: str) -> None:
+    """Say so when an image is not of this checkout."""
     built, here = (
         engine.label(image, "org.opencontainers.image.revision"),
         _git("describe", "--always", "--dirty"),
@@ -183,13 +164,13 @@ def _open_up(folder: Path) -> None:
                 ) from None
 
 
-def _volume(config: Mapping[str, Any], name: str) -> bool:
+def volume(config: Mapping[str, Any], name: str) -> bool:
     """Whether one of our volumes exists already."""
     full = config["volumes"][name].get("name", name)
     return not engine.docker("volume", "inspect", full, check=False).returncode
 
 
-def _same_password() -> None:
+def same_password() -> None:
     """A database that was made with other secrets gets the new password of its role."""
     say("secrets/db_password is new, the database is not: its role gets the new password")
     engine.compose("up", "--detach", "--no-deps", "db")

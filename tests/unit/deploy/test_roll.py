@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy import engine, roll, rotate, secret_files, up
+from deploy import bring, engine, roll, rotate, secret_files, up
 from deploy.words import Problem
 
 
@@ -157,11 +157,42 @@ def test_an_upgrade_of_what_stands_still_starts_it(world: World, monkeypatch: py
     world.replicas.clear()
     called: list[str] = []
     monkeypatch.setattr(up, "build", lambda: called.append("build"))
-    monkeypatch.setattr(up, "up", lambda: called.append("up"))
-    roll.upgrade()
+    monkeypatch.setattr(bring, "bring", lambda: called.append("up"))
+    bring.upgrade()
     assert called == ["build", "up"]
     with pytest.raises(Problem, match="Nothing is running"):
         roll.restart()
+
+
+RECREATE = " DRY-RUN MODE -  Container zhupi-app-2  Recreate"
+
+
+@pytest.mark.parametrize(
+    ("health", "said", "rolled"),
+    [
+        ("healthy", RECREATE, True),
+        ("healthy", " DRY-RUN MODE -  Container zhupi-app-2  Running", False),
+        # Another replica is no other setting; another service is none of these.
+        ("healthy", " DRY-RUN MODE -  Container zhupi-app-3  Creating", False),
+        ("healthy", " DRY-RUN MODE -  Container zhupi-db-1  Recreate", False),
+        # None serves: there is nothing to keep serving, and nginx would have none to hold on to.
+        ("unhealthy", RECREATE, False),
+    ],
+)
+def test_replicas_that_serve_are_rolled_when_up_would_replace_them(
+    world: World, monkeypatch: pytest.MonkeyPatch, health: str, said: str, rolled: bool
+) -> None:
+    for one in world.replicas.values():
+        one["health"] = health
+    steps: list[str] = []
+    monkeypatch.setattr(
+        engine, "compose", lambda *arguments, **_: subprocess.CompletedProcess(arguments, 0, "", said)
+    )
+    monkeypatch.setattr(up, "start", lambda config, *services: steps.append("start " + " ".join(services)))
+    monkeypatch.setattr(roll, "replicas", lambda count: steps.append(f"roll {count}"))
+    bring.apply(engine.configuration())
+    beneath = ["start --no-deps db redis nginx", "roll 3"] if rolled else []
+    assert steps == [*beneath, "start "]
 
 
 def test_a_replica_without_an_address_is_told(world: World) -> None:

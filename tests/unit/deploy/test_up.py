@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy import engine, secret_files, up
+from deploy import bring, engine, secret_files, up
 from deploy.words import Problem
 
 CHECK = "run --rm --no-deps --no-TTY app settings --check"
@@ -24,8 +24,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(secret_files, "ensure", list)
     for name in ("prepare", "certificate"):
         monkeypatch.setattr(up, name, lambda: None)
-    monkeypatch.setattr(up, "_tell_age", lambda image: None)
+    monkeypatch.setattr(up, "tell_age", lambda image: None)
     monkeypatch.setattr(up, "report", lambda config: None)
+    monkeypatch.setattr(engine, "containers", lambda service: [])
     return commands
 
 
@@ -47,7 +48,7 @@ def test_bad_settings_stop_it_before_anything_is_changed(
     said = " Network zhupi_back  Created\nMAX_FILE_SIZE=much is not a whole number.\nLOG_LEVL is not a setting.\n"
     answering(monkeypatch, done, 2, said)
     with pytest.raises(Problem) as caught:
-        up.up()
+        bring.bring()
     assert done == [CHECK]
     lines = str(caught.value).splitlines()
     assert lines[0].endswith("nothing was changed: ")
@@ -59,5 +60,5 @@ def test_what_is_no_bad_setting_is_left_to_compose(
     code: int, done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, done, code, "Error response from daemon: no such network")
-    up.up()
+    bring.bring()
     assert [words.split()[0] for words in done] == ["run", "up"]
