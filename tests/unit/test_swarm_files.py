@@ -32,11 +32,14 @@ def test_the_stack_has_the_parts_of_compose() -> None:
 @pytest.mark.parametrize("name", STACK["services"])
 def test_a_service_of_the_stack_is_as_locked_as_in_compose(name: str) -> None:
     here, there = STACK["services"][name], COMPOSE["services"][name]
-    for key in ("cap_drop", "read_only", "user", "ulimits", "stop_grace_period"):
+    for key in ("cap_drop", "read_only", "user", "ulimits", "stop_grace_period", "init", "entrypoint"):
         assert here.get(key) == there.get(key), key
     assert set(here.get("cap_add", ())) == set(there.get("cap_add", ()))
     assert here["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
     assert bool(here.get("ports")) == (name == "nginx")
+    # ${NAME:-value} is its value here.
+    check = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in there["healthcheck"].get("test", ())]
+    assert here["healthcheck"].get("test", []) == check
     for value in (here.get("environment") or {}).values():
         assert not re.search(r"://[^/@:]*:[^/@]+@", str(value))
 
