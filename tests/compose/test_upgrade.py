@@ -28,11 +28,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("classes", sa.Column("drill", sa.String(), server_default="", nullable=False))
+    op.add_column("classes", sa.Column("drill_{revision}", sa.String(), server_default="", nullable=False))
 
 
 def downgrade() -> None:
-    op.drop_column("classes", "drill")
+    op.drop_column("classes", "drill_{revision}")
 '''
 
 
