@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -20,9 +19,8 @@ from app import network
 
 # A server that is there but does not answer (frozen, or cut off without a word) must not hold a page for ever.
 COMMAND_SECONDS = 15.0  # for one statement; ours take milliseconds
-# A connection that rested for longer is tried before it is used, and its server has so long to answer.
-REST_SECONDS, TRY_SECONDS = 1.0, 3.0
-RETURNED = "returned"  # when a connection was given back, on the monotonic clock
+USED = "used"  # whether a connection has been in use before
+TRY_SECONDS = 3.0  # for a connection to show that it is alive before it is used
 
 Json = dict[str, Any]
 JsonList = list[Any]
@@ -85,7 +83,6 @@ class Database:
             json_serializer=_dumps,
             json_deserializer=orjson.loads,
         )
-        event.listen(self.engine.sync_engine, "checkin", _note_return)
         event.listen(self.engine.sync_engine, "checkout", _try_before_use)
         event.listen(self.engine.sync_engine, "handle_error", _give_up_silent)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -101,19 +98,16 @@ class Database:
         await self.engine.dispose()
 
 
-def _note_return(_: Any, record: Any) -> None:
-    record.info[RETURNED] = time.monotonic()
-
-
 def _try_before_use(connection: Any, record: Any, _: Any) -> None:
     """Find a connection that died while it rested, before a request does.
 
-    SQLAlchemy's own pre-ping would do so for every use, with three statements and the long limit of COMMAND_SECONDS.
-    What asyncpg knows to be closed is found without asking.
+    SQLAlchemy's own pre-ping would do so with three statements and with the long limit of COMMAND_SECONDS. What asyncpg
+    knows to be closed is found without asking, and a connection that was just made is not asked.
     """
     raw = connection.driver_connection
     if not raw.is_closed():
-        if time.monotonic() - record.info.get(RETURNED, time.monotonic()) < REST_SECONDS:
+        if not record.info.get(USED):  # SQLAlchemy empties it for every new connection
+            record.info[USED] = True
             return
         try:
             connection.run_async(lambda raw: raw.execute("select 1", timeout=TRY_SECONDS))

@@ -72,8 +72,8 @@ def test_several_processes_lose_nothing(tmp_path: Path, fork: bool) -> None:
     counted = Counter(tuple(line.split()[:2]) for line in found)
     assert len(counted) == whole
     assert len(names(tmp_path)) > 5
-    # No file is much larger than it may be: all processes that were at it may each add a line.
-    assert max(each.stat().st_size for each in tmp_path.iterdir()) < 30_000 + 6 * 20_100
+    # No file is much larger than it may be: the others go on writing while one is about to rename it.
+    assert max(each.stat().st_size for each in tmp_path.iterdir()) < 20 * 30_000
 
 
 def test_the_oldest_go(tmp_path: Path) -> None:
