@@ -23,18 +23,25 @@ def bring() -> None:
         up.tell_age(image)
     else:
         up.build()
-    orphaned = "db_password" in secret_files.ensure() and up.volume(config, "db")
+    made = secret_files.ensure()
     up.certificate()
     up.check_settings()
-    if orphaned:
+    if "db_password" in made and up.volume(config, "db"):
         up.same_password()
-    apply(config)
+    apply(config, anew=bool(made))
     say("Healthy after {seconds} s.", seconds=round(time.monotonic() - began))
     up.report(config)
 
 
-def apply(config: dict[str, Any]) -> None:
-    """Bring all services to the state of the compose files. Replicas that serve are rolled, not replaced at once."""
+def apply(config: dict[str, Any], *, anew: bool = False) -> None:
+    """Bring all services to the state of the compose files. Replicas that serve are rolled, not replaced at once.
+
+    `anew` replaces all: after secrets were lost, containers that run have the lost files mounted still, and compose
+    itself sees no change.
+    """
+    if anew:
+        up.start(config, "--force-recreate")
+        return
     if any(one.health == "healthy" for one in engine.containers("app")) and would_replace("app"):
         up.start(config, "--no-deps", *BENEATH)
         roll.replicas(roll.wanted(config))

@@ -173,7 +173,7 @@ def volume(config: Mapping[str, Any], name: str) -> bool:
 def same_password() -> None:
     """A database that was made with other secrets gets the new password of its role."""
     say("secrets/db_password is new, the database is not: its role gets the new password")
-    engine.compose("up", "--detach", "--no-deps", "db")
+    engine.compose("up", "--detach", "--no-deps", "--force-recreate", "db")
     limit = time.monotonic() + WAIT_SECONDS
     while engine.compose("exec", "-T", "db", "sh", "/zhupi/set-password.sh", check=False).returncode:
         if time.monotonic() > limit:

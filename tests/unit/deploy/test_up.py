@@ -1,4 +1,4 @@
-"""`make up` with settings that cannot be used: told in full, and nothing that runs is touched."""
+"""`make up`: settings that cannot be used stop it before anything is touched; lost secrets are made anew, everywhere."""
 
 from __future__ import annotations
 
@@ -62,3 +62,24 @@ def test_what_is_no_bad_setting_is_left_to_compose(
     answering(monkeypatch, done, code, "Error response from daemon: no such network")
     bring.bring()
     assert [words.split()[0] for words in done] == ["run", "up"]
+
+
+@pytest.mark.parametrize("volume", [True, False])
+def test_lost_secrets_reach_containers_that_run(
+    volume: bool, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, done, 0, "")
+    monkeypatch.setattr(secret_files, "ensure", lambda: ["db_password", "redis_password"])
+    monkeypatch.setattr(up, "volume", lambda config, name: volume)
+    bring.bring()
+    assert done[-1].startswith("up ") and done[-1].endswith("--force-recreate")
+    assert ("exec -T db sh /zhupi/set-password.sh" in done) is volume
+    assert ("up --detach --no-deps --force-recreate db" in done) is volume
+
+
+def test_nothing_is_started_anew_where_all_secrets_are_there(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, done, 0, "")
+    bring.bring()
+    assert not [words for words in done if "--force-recreate" in words]
