@@ -1,4 +1,4 @@
-"""`make up`: settings that cannot be used stop it before anything is touched; lost secrets are made anew, everywhere."""
+"""`make up`: settings that cannot be used stop it before anything is touched; lost secrets are made anew."""
 
 from __future__ import annotations
 
