@@ -239,7 +239,7 @@ class _Arbiter(Arbiter):
 class _Worker(GunicornUVLoopWebWorker):
     """aiohttp's worker; the first one says that the server serves, once it does."""
 
-    announced = False
+    announced = deep = False
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: go at once, where aiohttp's own worker would sleep out its second."""
@@ -249,6 +249,12 @@ class _Worker(GunicornUVLoopWebWorker):
     def notify(self) -> None:
         """Called every second from when the sockets are served."""
         super().notify()
+        if self.booted and not self.deep:
+            self.deep = True
+            for listening in self.sockets:
+                # aiohttp has listened anew with its own 128. Behind a proxy those are full after a stall of seconds,
+                # and the kernel then drops what would only have waited.
+                listening.listen(BACKLOG)
         if self.booted and self.age == 1 and not self.announced:
             self.announced = True
             self.app.announce()
