@@ -99,7 +99,7 @@ async def test_backup_under_load_down_and_restore(school: Stack, teacher: Teache
 
     async with (
         grading(teacher, "Backup in a run", pages=0) as going,
-        loading(teacher, "backup", ["/", f"/classes/{klass}"], 20) as load,
+        loading(teacher, "backup", ["/account", f"/classes/{klass}"], 20) as load,
     ):
         await going.reached(20)
         with timed() as took:

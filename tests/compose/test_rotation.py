@@ -37,7 +37,7 @@ async def test_a_password_is_changed(teacher: Teacher, figures: Figures, name: s
     """`make rotate-secret`: nobody is signed out, no request fails, the old password is worth nothing."""
     stack = teacher.stack
     old = stack.secrets()[name]
-    async with loading(teacher, f"rotate {name}", ["/", "/account"], CALM) as load:
+    async with loading(teacher, f"rotate {name}", ["/account", "/health/live"], CALM) as load:
         await asyncio.sleep(1)
         with timed() as took:
             await asyncio.to_thread(stack.make, "rotate-secret", f"NAME={name}", "YES=1")
@@ -95,7 +95,7 @@ async def test_the_certificate_is_swapped(school: Stack, next_certificate: str, 
     teacher = Teacher(school)  # trusts both
     await teacher.sign_in()
     async with grading(teacher, "Swap") as run:
-        async with loading(teacher, "swap", ["/", f"/assignments/{run.assignment}/run"]) as load:
+        async with loading(teacher, "swap", ["/account", f"/assignments/{run.assignment}/run"]) as load:
             await asyncio.sleep(2)
             await asyncio.to_thread(swap, school)
             with timed() as took:

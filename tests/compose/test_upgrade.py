@@ -54,7 +54,7 @@ async def test_upgrade_under_load(school: Stack, teacher: Teacher, figures: Figu
     await asyncio.to_thread(school.make, "build")
     async with grading(teacher, "Upgrade") as run:
         await asyncio.to_thread(school.model.control, latency=SLOW)
-        paths = ["/", f"/assignments/{run.assignment}/run", f"/assignments/{run.assignment}/results"]
+        paths = ["/account", f"/assignments/{run.assignment}/run", f"/assignments/{run.assignment}/results"]
         async with loading(teacher, "upgrade", paths) as load:
             await asyncio.sleep(2)
             with timed() as took:

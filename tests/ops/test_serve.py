@@ -109,6 +109,27 @@ def test_a_killed_server_leaves_nothing_and_starts_again(tmp_path: Path, started
     assert second.process.wait(30) == 0
 
 
+def test_many_wait_while_it_is_held(tmp_path: Path, started: list[Server]) -> None:
+    """A stall of seconds under load is a wait for those who come: their connections are not dropped."""
+    started.append(server := Server(tmp_path / "var", free_port()))
+    server.ready()
+    time.sleep(2)  # the worker looks around every second
+    family = server.family()
+    for process in family:
+        process.suspend()
+    waiting: list[socket.socket] = []
+    try:
+        for _ in range(400):
+            waiting.append(socket.create_connection(("127.0.0.1", server.port), timeout=2))
+    finally:
+        for process in family:
+            process.resume()
+        for one in waiting:
+            one.close()
+    assert len(waiting) == 400
+    assert server.get("/health/live") == 200
+
+
 def test_a_second_server_on_the_same_folder_says_so_and_ends(tmp_path: Path, started: list[Server]) -> None:
     started.append(first := Server(tmp_path / "var", free_port()))
     first.ready()
