@@ -196,6 +196,11 @@ def _set_up(settings: Settings) -> str | None:
     token = asyncio.run(ask())
     if token is None:
         return None
+    if settings.production:
+        # Logs are kept and read by others, and a proxy's address is not known here.
+        return Text("Nobody has an account yet: zhupi set-up-link prints a link for the first one.").render(
+            settings.language
+        )
     link = f"{address(settings)}set-up/{token}"
     return Text("Nobody has an account yet. Make the first one here: {link}", {"link": link}).render(
         settings.language

@@ -17,6 +17,7 @@ READY_SECONDS = 120.0  # for a new replica to be healthy; 10 s are usual
 STOP_SECONDS = 60  # as stop_grace_period of the compose file
 LOOK_SECONDS = 0.5
 REPLICAS = "/zhupi/scripts/replicas"
+RELOAD = "/zhupi/scripts/reload"
 BESIDE = ("worker", "backup")  # one at a time is enough; they are recreated where they run
 
 
@@ -32,6 +33,8 @@ def upgrade() -> None:
     with _Undo(lambda: _restore(image, before)):
         replicas(wanted(config))
     _keep_one_back(image, before)
+    # Its files are mounted from this checkout, and may be other ones now.
+    nginx(RELOAD)
     changed = changes()
     beside(changed)
     say("Upgraded in {seconds} s.", seconds=round(time.monotonic() - began))
@@ -78,14 +81,14 @@ def replicas(count: int) -> None:
     engine.compose("rm", "--force", "app", "migrate", check=False)
     old = engine.containers("app")
     known = {one.id for one in old}
-    nginx("pin")
+    nginx(REPLICAS, "pin")
     with _Undo(lambda: _withdraw(known)):
         say("starting {count} new replicas beside {old}", count=count, old=len(old))
-        nginx("pin", *addresses(ready(_started(count, known))))
+        nginx(REPLICAS, "pin", *addresses(ready(_started(count, known))))
     say("stopping the old ones")
     engine.docker("stop", "--time", str(STOP_SECONDS), *known)
     engine.docker("rm", *known)
-    nginx("unpin")
+    nginx(REPLICAS, "unpin")
 
 
 def _started(count: int, known: set[str]) -> list[str]:
@@ -133,9 +136,9 @@ def addresses(found: Sequence[engine.Container]) -> list[str]:
     return made
 
 
-def nginx(*arguments: str) -> None:
-    """`replicas ...` in nginx's container. Raises Problem with what it said."""
-    done = engine.compose("exec", "-T", "nginx", REPLICAS, *arguments, check=False)
+def nginx(*command: str) -> None:
+    """A script of ours in nginx's container. Raises Problem with what it said."""
+    done = engine.compose("exec", "-T", "nginx", *command, check=False)
     if done.returncode:
         raise Problem("nginx: {why}", why=engine.complaint(done.stderr))
 
@@ -145,7 +148,7 @@ def _withdraw(known: set[str]) -> None:
     new = [one.id for one in engine.containers("app") if one.id not in known]
     if new:
         engine.docker("rm", "--force", *new, check=False)
-    nginx("unpin")
+    nginx(REPLICAS, "unpin")
 
 
 def _restore(image: str, before: str) -> None:

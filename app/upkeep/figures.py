@@ -23,7 +23,10 @@ LAST_PROGRESS = """
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The jobs of one kind; the lost are among the working. `oldest_seconds` is how long the first of those waiting could have been taken."""
+    """The jobs of one kind; the lost are among the working.
+
+    `oldest_seconds` is how long the first of those waiting could have been taken.
+    """
 
     kind: str
     waiting: int

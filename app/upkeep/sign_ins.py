@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from app.web.middleware.sessions import ALL_SESSIONS
+from app.accounts.sessions import ALL_SESSIONS
 
 BATCH = 500
 

@@ -67,7 +67,7 @@ NOT: Mapping[str, tuple[str, ...]] = {
     "web": ("cli", "serve", "main", "headless", "demo", "worker", "embedded", "migrate"),
     "worker": ("web", "cli", "serve", "main", "headless", "demo", "keys"),
     "headless": ("web", "main", "serve", "keys", "worker"),
-    "upkeep": ("cli", "main", "serve", "headless", "demo", "keys"),
+    "upkeep": ("cli", "main", "serve", "headless", "demo", "keys", "web"),
 }
 # A plain script runs these: nothing of the server may come with them.
 PURE = ("grading", "scheme", "document", "intake")

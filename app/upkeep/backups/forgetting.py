@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import redis
 
+from app.accounts.sessions import ALL_SESSIONS
 from app.i18n import ProblemError
 from app.settings import Settings
-from app.web.middleware.sessions import COOKIE
 
-PATTERNS = (f"{COOKIE}_*", "events:*", "roster:*")
+PATTERNS = (ALL_SESSIONS, "events:*", "roster:*")
 SECONDS = 5
 AT_ONCE = 500
 

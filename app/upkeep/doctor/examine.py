@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from app.i18n import Text
 from app.settings import Settings
-from app.upkeep.doctor import database, machine, model, redis, storage, tls, work
+from app.upkeep.doctor import backup, database, machine, model, redis, storage, tls, work
 from app.upkeep.doctor.findings import Finding, problem
 from app.upkeep.figures import STUCK_MINUTES
 
@@ -41,10 +41,11 @@ async def examine(settings: Settings, options: Options = Options()) -> list[Find
         "model": lambda: model.check(settings, options.ask_model),
         "certificate": lambda: tls.check(settings, options.address),
         "work": lambda: work.check(settings, options.stuck_minutes),
+        "backup": lambda: backup.check(settings),
     }
     # Own services that could not be started have no address: whoever asks knows, and says so.
     if not settings.postgres_url:
-        checks = {name: check for name, check in checks.items() if name not in ("database", "work")}
+        checks = {name: check for name, check in checks.items() if name not in ("database", "work", "backup")}
     if not settings.redis_url.get_secret_value():
         checks.pop("redis", None)
     # A model takes as long as LLM_TIMEOUT allows.

@@ -17,11 +17,9 @@ from aiohttp.typedefs import Middleware
 from aiohttp_session import Session, session_middleware
 from aiohttp_session.redis_storage import RedisStorage
 
+from app.accounts.sessions import COOKIE
 from app.keys import REDIS, SETTINGS
 from app.web.middleware.proxies import cookies_secure
-
-COOKIE = "zhupi"
-ALL_SESSIONS = f"{COOKIE}_*"  # a pattern of their keys in Redis
 
 
 class Sessions(RedisStorage):
