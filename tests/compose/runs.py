@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from tests import graded
 from tests.compose.stack import CommandError, Stack
@@ -16,6 +18,7 @@ PAPERS, QUESTIONS = 30, 8
 MARKS = PAPERS * QUESTIONS
 LATENCY = 0.5  # seconds that the stub model takes for an answer
 RUN_SECONDS = 180.0
+Events = list[tuple[str, str, dict[str, Any]]]
 ENDED = {"graded", "needs_teacher"}
 
 
@@ -107,9 +110,14 @@ class GradingRun:
                 assert not unlike, f"page {number} ({listener.opened} times opened) shows otherwise: {unlike}"
         if not resynced:
             entries = await asyncio.to_thread(self.stack.events, self.assignment)
+            with suppress(AssertionError):  # the last event may still be on its way
+                await graded.until(partial(self._heard, entries), 10)
             for number, listener in enumerate(self.listeners):
                 lost = listener.lost(entries, self.first)
                 assert not lost, f"page {number} did not hear {len(lost)} of {len(entries)}: {lost[:10]}"
+
+    async def _heard(self, entries: Events) -> bool:
+        return not any(listener.lost(entries, self.first) for listener in self.listeners)
 
     @property
     def longest_away(self) -> float:

@@ -37,7 +37,7 @@ async def test_a_password_is_changed(teacher: Teacher, figures: Figures, name: s
     """`make rotate-secret`: nobody is signed out, no request fails, the old password is worth nothing."""
     stack = teacher.stack
     old = stack.secrets()[name]
-    async with loading(teacher, f"rotate {name}", ["/account", "/health/live"], CALM) as load:
+    async with loading(teacher, f"rotate {name}", ["/account", "/classes/new"], CALM) as load:
         await asyncio.sleep(1)
         with timed() as took:
             await asyncio.to_thread(stack.make, "rotate-secret", f"NAME={name}", "YES=1")
