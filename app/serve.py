@@ -68,8 +68,11 @@ def serve(settings: Settings, *, demo: bool = False) -> None:
             settings = settings.with_services(services.database_url, services.redis_url)
             _tell(preparing, settings)
             # Before the fork as well: the workers share what was loaded.
+            import app.storage
             import app.worker.service
 
+            # Each worker opens them for itself; what is wrong with them is said once, in words.
+            app.storage.Storage(settings.uploads, settings.var_dir / "spool")
             sign_in = _prepared(preparing)
         finally:
             preparing.kill()

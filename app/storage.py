@@ -31,6 +31,10 @@ CHUNK = 256 * 1024
 LISTED = 1000  # entries of the storage's list at once, as many as S3 gives
 
 
+class FolderError(ProblemError):
+    """The folder for uploads or the one for half-uploaded files cannot be used."""
+
+
 class TooLargeError(ProblemError):
     """An upload passed the size limit while it streamed in."""
 
@@ -62,7 +66,8 @@ class Storage:
     """Keeps files by content: storing the same bytes twice keeps one object.
 
     `location` is a folder or an s3:// URL. An upload is first spooled to `spool`, a private local folder, so that a
-    broken upload leaves nothing in storage. What a killed process left there is removed after a day.
+    broken upload leaves nothing in storage. What a killed process left there is removed after a day. Raises
+    FolderError for a folder that cannot be used.
     """
 
     def __init__(self, location: str, spool: Path) -> None:
@@ -73,9 +78,9 @@ class Storage:
             keys: Any = given.values
             self._store = from_url(location, **keys)
         else:
-            Path(location).mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make("UPLOAD_DIR", Path(location))
             self._store = LocalStore(prefix=location)
-        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make("VAR_DIR", spool)
         self.spool = spool
         _drop_old(spool)
 
@@ -173,6 +178,24 @@ class Storage:
         """Remove a spooled file; a missing one is fine."""
         with suppress(FileNotFoundError):
             path.unlink()
+
+
+def _make(setting: str, folder: Path) -> None:
+    """Make a folder where there is none, and see that files may be made in it.
+
+    Nothing is written: with a full disk the server still serves what is there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise FolderError(
+            "The folder {path} ({setting}) cannot be used: {why}. Look at its owner, its rights and its disk.",
+            path=str(folder),
+            setting=setting,
+            why=error.strerror or str(error),
+        ) from None
 
 
 def _drop_old(spool: Path) -> None:

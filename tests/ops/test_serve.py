@@ -161,3 +161,21 @@ def test_an_address_of_another_machine(host: str) -> None:
 def test_bind_listens_so_that_nobody_else_can() -> None:
     with bind(Settings().host, free_port()) as one, pytest.raises(ProblemError, match="is taken"):
         bind("127.0.0.1", one.getsockname()[1])
+
+
+def test_a_folder_for_uploads_that_cannot_be_used_is_said_in_words(tmp_path: Path) -> None:
+    """UPLOAD_DIR lies below a file: exit code 2 and one sentence, no traceback, and no process is left."""
+    (tmp_path / "file").write_text("")
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
+    place = {"VAR_DIR": str(tmp_path / "var"), "UPLOAD_DIR": str(tmp_path / "file" / "uploads")}
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", "serve"],
+        cwd=ROOT,
+        env={**kept, **place, "PORT": str(free_port()), "LANGUAGE": "en"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "(UPLOAD_DIR) cannot be used" in done.stderr and "Traceback" not in done.stderr

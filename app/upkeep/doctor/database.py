@@ -112,7 +112,7 @@ def refused(settings: Settings, error: Exception) -> Finding:
         advice = Text("Its container does not run, or the name in DATABASE_URL is wrong.")
     elif isinstance(error, TimeoutError):
         text = Text("PostgreSQL at {place} does not answer.", place)
-        advice = Text("It is frozen or overloaded, or a firewall swallows the packets.")
+        advice = Text("It is stopped, frozen or overloaded, or a firewall swallows the packets.")
     else:
         text = Text("PostgreSQL at {place} cannot be reached ({error}).", {**place, **_named(error)})
         advice = Text("Is it running? Its log says why not; pages answer 503 meanwhile and nothing is lost.")
