@@ -22,6 +22,10 @@ COMMAND_SECONDS = 15.0  # for one statement; ours take milliseconds
 USED = "used"  # whether a connection has been in use before
 TRY_SECONDS = 3.0  # for a connection to show that it is alive before it is used
 
+# PostgreSQL said that it ends the session, the socket is still open, and the next statement comes in between: asyncpg
+# has no class for that, it complains of itself ("cannot switch to state 15; another operation (2) is in progress").
+ENDED = asyncpg.InternalClientError
+
 Json = dict[str, Any]
 JsonList = list[Any]
 
@@ -111,7 +115,7 @@ def _try_before_use(connection: Any, record: Any, _: Any) -> None:
             return
         try:
             connection.run_async(lambda raw: raw.execute("select 1", timeout=TRY_SECONDS))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # TimeoutError is an OSError
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ENDED):  # TimeoutError is an OSError
             raw.terminate()  # a polite good-bye would wait once more
         else:
             return
@@ -120,8 +124,11 @@ def _try_before_use(connection: Any, record: Any, _: Any) -> None:
 
 
 def _give_up_silent(context: ExceptionContext) -> None:
-    """A statement that ran out of time: its connection is not asked to roll back, which would take as long again."""
-    if not isinstance(context.original_exception, TimeoutError) or context.connection is None:
+    """A statement that ran out of time, or met a session that was ended: its connection is not asked to roll back.
+
+    That would take as long again, or fail the same way, and the pool would hand the connection on.
+    """
+    if not isinstance(context.original_exception, (TimeoutError, ENDED)) or context.connection is None:
         return
     with suppress(exc.SQLAlchemyError):
         raw = context.connection.connection.driver_connection

@@ -48,6 +48,7 @@ AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a session that was just ended, see db.ENDED
     OSError,
 )
 

@@ -10,6 +10,7 @@ REDIS = {"redis.ConnectionError", "redis.TimeoutError"}
 DATABASE = {
     "psycopg.OperationalError",
     "asyncpg.PostgresConnectionError",
+    "asyncpg.InternalClientError",  # a session that was just ended, see db.ENDED
     "asyncpg.InvalidAuthorizationSpecificationError",
     "asyncpg.InvalidCatalogNameError",
     "asyncpg.OperatorInterventionError",  # shutting down, starting up

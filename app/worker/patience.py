@@ -24,9 +24,10 @@ _PASSING = (*AWAY, DeadlockDetectedError, SerializationError, psycopg.Operationa
 
 def is_away(error: BaseException) -> bool:
     """Whether an error says that PostgreSQL is away, overloaded, or busy with another transaction."""
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
+    if isinstance(error, sqlalchemy.exc.StatementError):
         original = error.orig.__cause__ if error.orig is not None else None
-        return error.connection_invalidated or isinstance(original or error.orig, _PASSING)
+        invalidated = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
+        return invalidated or isinstance(original or error.orig, _PASSING)
     return isinstance(error, (*_PASSING, sqlalchemy.exc.TimeoutError))
 
 
