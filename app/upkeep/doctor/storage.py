@@ -12,7 +12,7 @@ from obstore.exceptions import BaseError as StorageError
 
 from app.i18n import Text
 from app.settings import Settings
-from app.storage import Storage
+from app.storage import FolderError, Storage
 from app.upkeep.doctor.findings import Finding, megabytes, ok, problem, skipped, warning
 from app.upkeep.doctor.limits import SECONDS, in_thread
 
@@ -34,13 +34,16 @@ async def check(settings: Settings) -> list[Finding]:
 
 async def _probe(settings: Settings) -> Finding:
     where = {"place": settings.uploads}
-    advice = Text("Look at free space, at the owner of the folder, and at whether the volume is read-only.")
+    folder = Text("Look at free space, at the owner of the folder, and at whether the volume is read-only.")
+    advice = folder
     if settings.uploads.startswith("s3://"):
         advice = Text("Look at the bucket's name, the key's rights and the network.")
     try:
         storage = await in_thread(lambda: Storage(settings.uploads, settings.var_dir / "spool"))
         async with asyncio.timeout(SECONDS):
             await storage.probe()
+    except FolderError as error:  # which may be VAR_DIR's, where uploads go to s3://
+        return problem("storage", error.text, folder)
     except TimeoutError:
         return problem("storage", Text("The storage {place} does not answer.", where), advice)
     except (OSError, StorageError, ValueError) as error:

@@ -336,6 +336,15 @@ async def test_a_storage_that_takes_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     bad = await storage.check(Settings(var_dir=tmp_path / "var", upload_dir=str(tmp_path / "file")))
     assert level_of(bad, "storage") is Level.PROBLEM
+    said, advice = str(bad[0].text), str(bad[0].advice)
+    assert str(tmp_path / "file") in said and "UPLOAD_DIR" in said and "owner of the folder" in advice
+
+
+async def test_the_folder_for_half_uploaded_files_counts_with_a_bucket_too(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    found = await storage.check(Settings(var_dir=tmp_path / "file", upload_dir="s3://bucket"))
+    assert level_of(found, "storage") is Level.PROBLEM
+    assert "VAR_DIR" in str(found[0].text) and "bucket" not in str(found[0].advice)
 
 
 # --- Certificates -----------------------------------------------------------------------------------------------------
