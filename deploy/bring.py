@@ -24,9 +24,11 @@ def bring() -> None:
     else:
         up.build()
     made = secret_files.ensure()
+    # Looked at before anything is run: compose makes the volumes of all services for the first one.
+    other_password = "db_password" in made and up.volume(config, "db")
     up.certificate()
     up.check_settings()
-    if "db_password" in made and up.volume(config, "db"):
+    if other_password:
         up.same_password()
     apply(config, anew=bool(made))
     say("Healthy after {seconds} s.", seconds=round(time.monotonic() - began))

@@ -77,6 +77,17 @@ def test_lost_secrets_reach_containers_that_run(
     assert ("up --detach --no-deps --force-recreate db" in done) is volume
 
 
+def test_the_first_time_there_is_no_password_to_change(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, done, 0, "")
+    monkeypatch.setattr(secret_files, "ensure", lambda: ["db_password"])
+    # As compose does: whatever is run first makes all volumes.
+    monkeypatch.setattr(up, "volume", lambda config, name: bool(done))
+    bring.bring()
+    assert [words.split()[0] for words in done] == ["run", "up"]
+
+
 def test_nothing_is_started_anew_where_all_secrets_are_there(
     done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
