@@ -18,7 +18,7 @@ from app.i18n import LANGUAGES, N_, ProblemError
 
 SETUP_HOURS = 24
 LONGEST_NAME = 100
-USED_LINK = N_("This set-up link was used already or has expired. Restart the server for a new one.")
+USED_LINK = N_("This set-up link was used already or has expired; zhupi set-up-link prints a new one.")
 _USERNAME = re.compile(r"[\w.@+-]{2,64}")
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 
