@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from deploy import engine, secret_files
 from deploy.words import Problem, say
 
-WRONG_SETTINGS = 2  # the exit code of `zhupi settings --check`
+WRONG_SETTINGS = 2  # the exit code of `zhupi settings --check`, and of nginx/scripts/check
 WAIT_SECONDS = 180  # for everything to be healthy; 15 s are usual
 SHARED = (
     "nginx",
@@ -63,17 +64,31 @@ def certificate() -> None:
 
 
 def check_settings() -> None:
-    """The application takes its settings. Raises Problem with every sentence about a bad one.
+    """The application and nginx take their settings. Raises Problem with every sentence about a bad one.
 
     Before anything is stopped: `compose up` puts all replicas at once into a changed .env, and a slip of the pen in it
     would otherwise be known when none of the old ones is there any more.
     """
-    command = ["run", "--rm", "--no-deps", "--no-TTY", "app", "settings", "--check"]
-    done = engine.compose(*command, check=False)
-    if done.returncode == WRONG_SETTINGS:
-        said = "".join(f"\n    {line}" for line in done.stderr.splitlines() if not _of_compose(line))
-        raise Problem("Settings of .env cannot be used; nothing was changed: {why}", why=said)
-    # Anything else (no network, no such volume) is what `compose up` meets as well, and says better.
+    said = [line for line in _complaints("app", "settings", "--check") if not _of_compose(line)]
+    known = "\n".join(said)
+    for line in _complaints("nginx", "/zhupi/scripts/check"):
+        about = re.match(r"([A-Z][A-Z_]*)[=: ]", line)
+        if about and about[1] not in known:  # some are settings of both
+            said.append(line)
+    if said:
+        raise Problem(
+            "Settings of .env cannot be used; nothing was changed: {why}",
+            why="".join(f"\n    {line}" for line in said),
+        )
+
+
+def _complaints(service: str, *command: str) -> list[str]:
+    """The lines of a look at a service's settings; none where it found them good.
+
+    Nor where it could not look (no network, no such volume): `compose up` meets the same, and says it better.
+    """
+    done = engine.compose("run", "--rm", "--no-deps", "--no-TTY", service, *command, check=False)
+    return done.stderr.splitlines() if done.returncode == WRONG_SETTINGS else []
 
 
 def _of_compose(line: str) -> bool:

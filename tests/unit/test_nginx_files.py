@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from app.serve import KEEPALIVE_SECONDS
 from tests.unit.nginx_config import ROOT, Directive, location, read, whole
 from tools.route_docs import Row, routes
 
@@ -116,17 +117,67 @@ def test_a_sent_post_is_never_repeated() -> None:
     assert int(HTTP.one("proxy_next_upstream_timeout").removesuffix("s")) < 60
 
 
-def test_no_connection_to_a_replica_is_kept() -> None:
-    template = (ROOT / "scripts" / "replicas").read_text("utf-8")
-    assert not re.search(r"^\s*keepalive\b", template, re.MULTILINE)
-    assert "max_fails=" in template and "fail_timeout=" in template and "zone replicas" in template
+def mapped(variable: str, value: str) -> str:
+    """What a map makes of a value: the first pattern that takes it, an equal word before that, else the default."""
+    found = next(one for one in HTTP.all("map") if one.words[1] == variable)
+    rules = [(one.name, one.words[0]) for one in found.block]
+    words = {rule: result for rule, result in rules if not rule.startswith("~")}
+    taking = (result for rule, result in rules if rule.startswith("~") and re.search(rule[1:], value))
+    return words[value] if value in words else next(taking, words["default"])
+
+
+def hop(method: str, path: str) -> tuple[str, str]:
+    """The list of replicas that a request is sent to, and the header that goes with it."""
+    pool = mapped("$pool", f"{method} {path}")
+    target = location(ZHUPI, path).one("proxy_pass")
+    assert target in ("http://$pool", "http://replicas")
+    assert target == "http://$pool" or pool == "replicas", "the header would say that the connection is kept"
+    return pool, mapped("$hop", pool)
+
+
+def test_only_what_may_be_sent_again_goes_over_kept_connections() -> None:
+    assert next(one for one in HTTP.all("map") if one.words[1] == "$pool").words[0] == "$request_method $uri"
+    for row in routes():
+        path = path_of(row)
+        stream = "text/event-stream" in inspect.getsource(row.handler)
+        if path.startswith("/metrics") or path == "/health":
+            continue
+        kept = row.method == "GET" and not stream
+        assert hop(row.method, path) == (("replicas_kept", "") if kept else ("replicas", "close")), path
+        assert hop("HEAD", path)[0] == ("replicas" if path.endswith("/events") else "replicas_kept")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get", "GETS", "BREW", ""])
+@pytest.mark.parametrize("path", ["/", "/classes", "/sign-in", "/health/ready", "/GET /", "/x\nGET /"])
+def test_other_methods_get_a_connection_of_their_own(method: str, path: str) -> None:
+    assert hop(method, path) == ("replicas", "close")
+
+
+def test_both_lists_have_the_same_replicas_and_only_one_keeps_connections() -> None:
+    script = (ROOT / "scripts" / "replicas").read_text("utf-8")
+    assert re.findall(r"pool (\w+) \"\$1\"(.*)", script) == [
+        ("replicas", ""),
+        ("replicas_kept", ' "  keepalive $KEPT;"'),
+    ]
+    assert "max_fails=" in script and "fail_timeout=" in script and "zone %s " in script
     sent = {one.words[0]: one.words[1] for one in HTTP.all("proxy_set_header")}
-    assert sent["Connection"] == "close"
+    assert sent["Connection"] == "$hop"
+    assert HTTP.one("proxy_http_version") == "1.1"
+
+
+def test_a_replica_keeps_its_connections_longer_than_nginx() -> None:
+    # nginx's `keepalive_timeout` of an upstream is 60 s unless it is said.
+    assert "keepalive_timeout" not in (ROOT / "scripts" / "replicas").read_text("utf-8")
+    assert KEEPALIVE_SECONDS > 60
 
 
 def test_no_server_of_an_upstream_is_asked_by_name() -> None:
     # 1.26 knows no `resolve`, and a name that cannot be resolved keeps nginx from starting.
-    assert all(one.words == ["http://replicas"] for one in MAIN.deep() if one.name == "proxy_pass")
+    asked = {one.words[0] for one in MAIN.deep() if one.name == "proxy_pass"}
+    assert asked == {"http://$pool", "http://replicas"}
+    pools = next(one for one in HTTP.all("map") if one.words[1] == "$pool").block
+    assert {one.words[0] for one in pools} == {"replicas", "replicas_kept"}
+    assert HTTP.one("proxy_redirect") == "off"
 
 
 def test_connections_are_given_up_before_a_reload_but_never_in_http_2() -> None:
@@ -348,7 +399,7 @@ def test_the_log_has_nothing_that_a_name_or_a_secret_could_be_in() -> None:
 # -- the files themselves
 
 
-@pytest.mark.parametrize("name", ["start", "replicas", "reload", "health", "make-certificate"])
+@pytest.mark.parametrize("name", ["start", "check", "replicas", "reload", "health", "make-certificate"])
 def test_scripts_are_executable_and_plain_sh(name: str) -> None:
     file = ROOT / "scripts" / name
     assert file.stat().st_mode & stat.S_IXUSR

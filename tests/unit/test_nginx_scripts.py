@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.nginx_config import read
+
 ROOT = Path(__file__).parents[2] / "nginx"
 
 pytestmark = pytest.mark.skipif(
@@ -155,6 +157,14 @@ def start(box: Box, **settings: str) -> subprocess.CompletedProcess[str]:
     return box.run("start", **settings)
 
 
+def pools(box: Box) -> dict[str, tuple[list[str], bool]]:
+    """The written upstreams: their servers, and whether they keep connections."""
+    return {
+        one.words[0]: ([server.words[0] for server in one.all("server")], bool(one.one("keepalive")))
+        for one in read(box.conf("replicas.conf"), {}).all("upstream")
+    }
+
+
 def test_a_start_renders_everything(certified: Box) -> None:
     certified.dns("10.0.0.2", "10.0.0.3")
     done = start(
@@ -167,10 +177,10 @@ def test_a_start_renders_everything(certified: Box) -> None:
     assert f"client_max_body_size {100 * 20 * 2**20 + 5 * 2**20};" in servers
     assert f"client_max_body_size {25 * 2**20};" in servers
     assert "${" not in re.sub(r"(?m)^\s*#.*$", "", servers)
-    assert re.findall(r"server (\S+) max_fails", certified.conf("replicas.conf")) == [
-        "10.0.0.2:8080",
-        "10.0.0.3:8080",
-    ]
+    assert pools(certified) == {
+        "replicas": (["10.0.0.2:8080", "10.0.0.3:8080"], False),
+        "replicas_kept": (["10.0.0.2:8080", "10.0.0.3:8080"], True),
+    }
     assert "worker_processes 2;" in (certified.state / "started").read_text()
 
 
@@ -197,7 +207,11 @@ def test_sizes_are_said_for_people(certified: Box, given: str, shown: str) -> No
 
 def test_without_a_replica_nginx_starts_all_the_same(certified: Box) -> None:
     assert start(certified).returncode == 0
-    assert "server 127.0.0.1:1 down;" in certified.conf("replicas.conf")
+    assert pools(certified) == {
+        "replicas": (["127.0.0.1:1"], False),
+        "replicas_kept": (["127.0.0.1:1"], True),
+    }
+    assert certified.conf("replicas.conf").count("server 127.0.0.1:1 down;") == 2
 
 
 def test_hsts_and_a_proxy_in_front_are_off_unless_asked_for(certified: Box) -> None:
@@ -247,6 +261,21 @@ def test_a_bad_setting_stops_the_start_with_its_name(certified: Box, bad: dict[s
     assert done.returncode == 2
     assert next(iter(bad)) in done.stderr and len(done.stderr.splitlines()) == 1
     assert not (certified.state / "started").exists()
+
+
+def test_the_check_tells_all_bad_settings_and_needs_nothing_else(box: Box) -> None:
+    assert box.run("check").returncode == 0  # without a certificate, without a running nginx
+    bad = {"HSTS_SECONDS": "a year", "NGINX_WORKERS": "0", "ALLOWED_HOSTS": "a$b", "REAL_IP_FROM": "me"}
+    done = box.run("check", HTTPS_PORT="8443", **bad)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sorted(line.split("=")[0].split(":")[0] for line in done.stderr.splitlines()) == sorted(bad)
+    assert not list(box.run_folder.iterdir())
+
+
+def test_the_check_knows_every_setting() -> None:
+    names = set(re.findall(r"\$\{([A-Z_]+):-", (ROOT / "scripts" / "render.sh").read_text("utf-8")))
+    checked = re.findall(r"^all='(.*)'$", (ROOT / "scripts" / "check").read_text("utf-8"), re.MULTILINE)
+    assert names - {"LANGUAGE"} == set(checked[0].split())
 
 
 def test_a_configuration_that_nginx_refuses_stops_the_start(certified: Box) -> None:
