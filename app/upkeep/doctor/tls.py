@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import socket
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from app.i18n import Text
 from app.settings import Settings
-from app.upkeep.doctor.findings import Finding, ok, problem, skipped, warning
+from app.upkeep.doctor.findings import Finding, Level, ok, problem, skipped, warning
 from app.upkeep.doctor.limits import in_thread, resolve
 
 SECONDS = 5.0
@@ -21,6 +22,9 @@ SOON_DAYS = 21
 
 BESIDE = ("nginx", 8443)
 """The proxy of docker-compose.yml, as a replica reaches it."""
+
+BESIDE_SECONDS, PAUSE_SECONDS = 2.0, 2.0
+"""For one look at the proxy beside us, and before the second one: nginx that starts again is away for a second."""
 
 FILES = ("nginx/certs/server.crt", "nginx/certs/fullchain.pem", "nginx/certs/cert.pem")
 """Where the certificate lies when this runs beside the proxy, from the folder of the checkout."""
@@ -38,25 +42,46 @@ async def check(settings: Settings, address: str = "") -> list[Finding]:
     )
     if address:
         return await _served(address)
-    found = await _beside(settings)
+    found, why = await _beside(settings)
     if found is not None:
         return [found]
     for name in FILES:
         found = await in_thread(lambda name=name: _from_file(Path(name)))  # type: ignore[misc]
         if found is not None:
             return [found]
-    text = Text("No certificate was looked at: name its address with --address https://…")
-    return [skipped("certificate", text)]
+    text = Text("No certificate was looked at: no proxy was found beside this server.")
+    if not settings.production:
+        return [skipped("certificate", text)]
+    proxy = Text(
+        "With compose: make ps shows whether nginx runs, docker compose logs nginx says why not, make up starts it. "
+        "Behind another proxy: name its address with --address https://…"
+    )
+    place = f"{BESIDE[0]}:{BESIDE[1]}"
+    if isinstance(why, socket.gaierror):  # nobody of that name: it is stopped, or there is none
+        return [Finding("certificate", Level.SKIPPED, text, proxy)]
+    text = Text(
+        "The proxy at {address} shows no certificate ({error}); looked at twice.",
+        {"address": place, "error": type(why).__name__},
+    )
+    return [problem("certificate", text, proxy)]
 
 
-async def _beside(settings: Settings) -> Finding | None:
-    """The compose proxy's certificate, where there is one. Whether browsers trust it only its real name can tell."""
+async def _beside(settings: Settings) -> tuple[Finding | None, Exception | None]:
+    """The compose proxy's certificate, else why there is none. Whether browsers trust it only its real name can tell.
+
+    In production it is looked at twice: it may just be starting again.
+    """
     host, port = BESIDE
     asked = next((name for name in settings.allowed_hosts if "*" not in name and ":" not in name), host)
-    try:
-        return judge(await _handshake(host, port, trusted=False, name=asked), f"{host}:{port}")
-    except (OSError, TimeoutError, CertificateError):
-        return None
+    why: Exception | None = None
+    for pause in (0.0, PAUSE_SECONDS) if settings.production else (0.0,):
+        await asyncio.sleep(pause)
+        try:
+            async with asyncio.timeout(BESIDE_SECONDS):
+                return judge(await _handshake(host, port, trusted=False, name=asked), f"{host}:{port}"), None
+        except (OSError, TimeoutError, CertificateError) as error:
+            why = error
+    return None, why
 
 
 async def _served(address: str) -> list[Finding]:

@@ -491,4 +491,45 @@ async def test_nothing_is_said_of_a_certificate_that_is_nowhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tls, "BESIDE", ("127.0.0.1", 1))
+    monkeypatch.setattr(tls, "PAUSE_SECONDS", 60.0)  # outside production nobody waits for a proxy
     assert [each.level for each in await tls.check(Settings())] == [Level.SKIPPED]
+
+
+async def test_a_proxy_that_is_starting_again_is_looked_at_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tls, "PAUSE_SECONDS", 0.01)
+    looks: list[Exception | bytes] = [ConnectionRefusedError(), DER]
+
+    async def look(host: str, port: int, **_: object) -> bytes:
+        answer = looks.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(tls, "_handshake", look)
+    found = await tls.check(production())
+    assert [each.level for each in found] == [Level.OK] and not looks
+    for error, level in (
+        (ConnectionRefusedError(), Level.PROBLEM),
+        (TimeoutError(), Level.PROBLEM),
+        (socket.gaierror(socket.EAI_NONAME, "unknown"), Level.SKIPPED),
+    ):
+        looks[:] = [error, error]
+        found = await tls.check(production())
+        assert [each.level for each in found] == [level] and not looks
+        assert "make up" in str(found[0].advice) and "--address" in str(found[0].advice)
+
+
+async def test_a_silent_proxy_leaves_time_for_the_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 2 * tls.BESIDE_SECONDS + tls.PAUSE_SECONDS < examine.LIMIT_SECONDS
+
+    async def silent(*_: object, **__: object) -> bytes:
+        await asyncio.sleep(60)
+        return b""
+
+    monkeypatch.setattr(tls, "_handshake", silent)
+    monkeypatch.setattr(tls, "BESIDE_SECONDS", 0.01)
+    monkeypatch.setattr(tls, "PAUSE_SECONDS", 0.01)
+    assert [each.level for each in await tls.check(production())] == [Level.PROBLEM]
