@@ -5,6 +5,7 @@ PORT ?= 8080
 export PORT
 COMPOSE ?= docker compose
 DEPLOY = $(PYTHON) -m deploy
+TEST_PROCESSES ?= 2
 
 BIN := .venv/bin
 LOCK := locks/dev.txt
@@ -40,8 +41,10 @@ browser: setup ## find or install the browser that the tests drive
 run: setup assets ## start everything on http://localhost:$PORT/ with the demo; needs nothing else
 	@exec $(BIN)/zhupi serve --demo
 
+# Two at once, but one at a time where processes are killed, clocks are looked at, or a browser is driven.
 test: setup assets browser ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile tests/unit tests/functional
+	$(BIN)/python -m pytest tests/browser tests/ops
 
 test-compose: setup ## the drills: a real stack in Docker is broken and comes back (half an hour; DRILLS="-k kills" for some)
 	$(BIN)/python -m pytest tests/compose $(DRILLS)

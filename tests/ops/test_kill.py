@@ -22,6 +22,8 @@ from tests import graded
 from tests.conftest import World
 from tests.stubs.processes import ModelServer
 
+pytestmark = pytest.mark.ops
+
 ROOT = Path(__file__).parents[2]
 KILLS = 3
 AT_ONCE = 4

@@ -22,6 +22,8 @@ from app.worker import Worker
 from tests import factories, graded
 from tests.stubs.processes import ModelServer
 
+pytestmark = pytest.mark.ops
+
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[tuple[embedded.Services, Settings]]:

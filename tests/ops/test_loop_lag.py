@@ -25,6 +25,8 @@ from tests import factories, graded
 from tests.conftest import Client, World
 from tests.functional.papers_help import form
 
+pytestmark = pytest.mark.ops
+
 # What holds the loop here takes 0.2 s; the bound leaves room for a machine that is busy with other things.
 BOUND = 1.0
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
