@@ -50,9 +50,49 @@ class RunChanged(Event):
     run_id: int
 
 
-EVENTS: dict[str, type[Event]] = {
-    kind.name: kind for kind in (MarkChanged, GradingStarted, PaperChanged, RunChanged)
-}
+@dataclass(frozen=True, slots=True)
+class BoardChanged(Event):
+    """A teacher changed what a board shows, hid it or showed it again."""
+
+    name: ClassVar[str] = "board"
+    board_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenChanged(Event):
+    """A screen was paired, given another board or unpaired: its stream looks again what it may see."""
+
+    name: ClassVar[str] = "screen"
+    screen_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuizChanged(Event):
+    """A round of the quiz began, got answers, was graded further, revealed or closed."""
+
+    name: ClassVar[str] = "quiz"
+    round_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged(Event):
+    """A teacher opened a paper to mark it, or left it."""
+
+    name: ClassVar[str] = "presence"
+    paper_id: int
+
+
+KINDS: tuple[type[Event], ...] = (
+    MarkChanged,
+    GradingStarted,
+    PaperChanged,
+    RunChanged,
+    BoardChanged,
+    ScreenChanged,
+    QuizChanged,
+    PresenceChanged,
+)
+EVENTS: dict[str, type[Event]] = {kind.name: kind for kind in KINDS}
 
 
 def pack(event: Event) -> dict[str, bytes]:

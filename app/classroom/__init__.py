@@ -1,0 +1,1 @@
+"""The live classroom: screens, boards, the quiz, who is marking what. Nothing here selects a student's name."""
