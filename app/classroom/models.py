@@ -63,8 +63,10 @@ class QuizRound(Created, Base):
     """One question put to the room. At most one round of an assignment is open.
 
     The columns from `kind` to `unit` mean what app.scheme.types.Question says; they are a copy, so that a round stands
-    when its question is edited. `code` is what phones open, unique among open rounds. `revealed_at` is when the answers
-    were first shown; `picked` are the groups shown [{"key", "label"}], in order.
+    when its question is edited. `code` is what phones open, unique among open rounds; the assignment's next round takes
+    it over. `origin` is the scheme and host that phones come to ("https://school.example"). `ends_at` is when the round
+    closes by itself, on the database's clock. `revealed_at` is when the answers were shown, None while they are not;
+    `picked` are the groups shown [{"key", "label"}], in order.
     """
 
     __tablename__ = "quiz_rounds"
@@ -76,6 +78,7 @@ class QuizRound(Created, Base):
             postgresql_where=text("closed_at is null"),
         ),
         Index("uq_quiz_rounds_code", "code", unique=True, postgresql_where=text("closed_at is null")),
+        Index("ix_quiz_rounds_code", "code", "id"),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -83,6 +86,7 @@ class QuizRound(Created, Base):
     question_id: Mapped[int | None] = mapped_column(ForeignKey("questions.id", ondelete="SET NULL"))
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     code: Mapped[str]
+    origin: Mapped[str] = mapped_column(default="", server_default="")
     language: Mapped[str]
     kind: Mapped[str]
     prompt: Mapped[str]
@@ -93,6 +97,7 @@ class QuizRound(Created, Base):
     relative: Mapped[bool] = mapped_column(default=False, server_default="false")
     unit: Mapped[str | None]
     picked: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
+    ends_at: Mapped[datetime | None]
     revealed_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
 
@@ -115,7 +120,10 @@ class QuizAnswer(Created, Base):
     """
 
     __tablename__ = "quiz_answers"
-    __table_args__ = (UniqueConstraint("round_id", "device_hash"),)
+    __table_args__ = (
+        UniqueConstraint("round_id", "device_hash"),
+        Index("ix_quiz_answers_waiting", "id", postgresql_where=text("verdict = 'waiting'")),
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     round_id: Mapped[int] = mapped_column(ForeignKey("quiz_rounds.id", ondelete="CASCADE"))
