@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,6 +95,40 @@ class Subscription:
         return None if None in entries else [entry for entry in entries if entry is not None]
 
 
+@dataclass(eq=False, slots=True)
+class Watch:
+    """One open page that only wants to know that something changed in some assignments, and then looks for itself.
+
+    Without a place and without a queue: however much happens while it is busy, it looks once. It begins as changed,
+    for nobody knows what it missed before.
+    """
+
+    kinds: tuple[type[Event], ...]
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: bool = False
+
+    def offer(self, entry: Entry) -> None:
+        """Note an event that counts."""
+        if entry.event is None or isinstance(entry.event, self.kinds):
+            self.changed.set()
+
+    def resync(self) -> None:
+        """After an outage: anything may have changed."""
+        self.changed.set()
+
+    def end(self) -> None:
+        """Tell the page that the server is going."""
+        self.ended = True
+        self.changed.set()
+
+    async def next(self, timeout: float) -> bool:
+        """True once something changed since the last call; TimeoutError after `timeout` seconds; False at shutdown."""
+        async with asyncio.timeout(timeout):
+            await self.changed.wait()
+        self.changed.clear()
+        return not self.ended
+
+
 def key_of(assignment_id: int) -> str:
     """The stream of an assignment."""
     return f"events:{assignment_id}"
@@ -123,7 +157,7 @@ class Bus:
         # The reader tries once: its loop is what tries again, and tells the pages that they may have missed something.
         self._reader: Any = network.redis_client(url, blocking_seconds=BLOCK_MS / 1000, tries=1)
         self._redis: Any = network.redis_client(url)
-        self._pages: dict[str, set[Subscription]] = {}
+        self._pages: dict[str, set[Subscription | Watch]] = {}
         self._places: dict[str, str] = {}
         self._grown = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -153,7 +187,7 @@ class Bus:
     @property
     def open_pages(self) -> int:
         """How many pages of this process are subscribed."""
-        return sum(len(pages) for pages in self._pages.values())
+        return len(set().union(*self._pages.values()))
 
     async def publish(self, *events: Event) -> None:
         """Append events to their streams. Marks are stored first, so a failure here loses no mark, only liveness."""
@@ -208,6 +242,35 @@ class Bus:
         finally:
             self._leave(key, page)
 
+    @asynccontextmanager
+    async def watch(
+        self, assignment_ids: Iterable[int], kinds: tuple[type[Event], ...]
+    ) -> AsyncIterator[Watch]:
+        """Whether events of these kinds happen in any of these assignments; see Watch."""
+        page = Watch(kinds)
+        page.changed.set()
+        keys = [key_of(each) for each in dict.fromkeys(assignment_ids)]
+        newest = await self._newest_of([key for key in keys if key not in self._pages])
+        for key in keys:
+            # Where nobody watched when we asked, or the last one has left since, anything after START is news enough.
+            self._watch(key, page, newest.get(key, START))
+        try:
+            if self._ended:
+                page.end()
+            yield page
+        finally:
+            for key in keys:
+                self._leave(key, page)
+
+    async def _newest_of(self, keys: list[str]) -> dict[str, str]:
+        if not keys:
+            return {}
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.xrevrange(key, count=1)
+        found = await pipeline.execute()
+        return {key: rows[0][0].decode() if rows else START for key, rows in zip(keys, found, strict=True)}
+
     async def _catch_up(self, key: str, page: Subscription) -> None:
         while page.catching_up:
             page.offered = False
@@ -221,14 +284,14 @@ class Bus:
             # No await since the answer: nothing was offered after it that was not in it.
             page.catching_up = page.offered
 
-    def _watch(self, key: str, page: Subscription, newest: str) -> None:
+    def _watch(self, key: str, page: Subscription | Watch, newest: str) -> None:
         if key not in self._pages:
             self._pages[key] = set()
             self._places[key] = newest
             self._grown.set()
         self._pages[key].add(page)
 
-    def _leave(self, key: str, page: Subscription) -> None:
+    def _leave(self, key: str, page: Subscription | Watch) -> None:
         self._pages[key].discard(page)
         if not self._pages[key]:
             del self._pages[key], self._places[key]

@@ -121,3 +121,41 @@ async def test_publishing_without_redis_is_no_error() -> None:
     lonely = Bus("redis://127.0.0.1:1/0")
     await lonely.publish(RunChanged(1, 1))
     await lonely.close()
+
+
+async def test_a_watch_says_that_something_changed_once(bus: Bus) -> None:
+    async with bus.watch([1, 2, 2], (MarkChanged,)) as watch:
+        assert await watch.next(1)  # it begins as changed
+        await bus.publish(*marks(1, 50), MarkChanged(2, 1, 1))
+        await asyncio.sleep(0.3)
+        assert await watch.next(1)
+        # Neither another kind nor another assignment is a change.
+        await bus.publish(RunChanged(1, 1), MarkChanged(3, 1, 1))
+        with pytest.raises(TimeoutError):
+            await watch.next(0.3)
+        await bus.publish(MarkChanged(2, 1, 1))
+        assert await watch.next(5)
+        bus._resync_all()
+        assert await watch.next(1)
+        bus.end_streams()
+        assert await watch.next(1) is False
+    assert bus.open_pages == 0 and bus._places == {}
+
+
+async def test_a_watch_and_a_page_share_a_stream(bus: Bus) -> None:
+    async with bus.watch([1, 2], (MarkChanged,)) as watch:
+        assert await watch.next(1)
+        async with bus.subscribe(1, "0-0") as page:
+            await bus.publish(*marks(1, 3))
+            assert await take(page, 3) == [1, 2, 3] and await watch.next(5)
+        await asyncio.sleep(0.05)
+        watch.changed.clear()
+        await bus.publish(*marks(4, 4))  # the page has left, the watch goes on
+        assert await watch.next(5)
+
+
+async def test_a_watch_of_nothing(bus: Bus) -> None:
+    async with bus.watch([], (MarkChanged,)) as watch:
+        assert await watch.next(1)
+        with pytest.raises(TimeoutError):
+            await watch.next(0.05)
