@@ -9,11 +9,15 @@ from app.web import (
     assignments,
     class_settings,
     classes,
+    classroom,
+    connected,
     decide,
     events,
     exports,
     health,
     home,
+    kiosk,
+    kiosk_stream,
     metrics,
     paper,
     paper_file,
@@ -24,6 +28,7 @@ from app.web import (
     run,
     scheme,
     scheme_edit,
+    screens,
     set_up,
     sign_in,
     stream,
@@ -110,6 +115,22 @@ def add(app: web.Application) -> None:
     router.add_post("/assignments/{id}/run/start", run.start, name="run_start")
     router.add_post("/assignments/{id}/run/change", run.change, name="run_change")
     router.add_get("/assignments/{id}/events", events.stream, name="events")
+
+    router.add_get("/kiosk", kiosk.show, name="kiosk")
+    router.add_get("/kiosk/pairing", kiosk.pairing_state, name="kiosk_pairing")
+    router.add_get("/assignments/{id}/classroom", classroom.show, name="classroom")
+    router.add_post("/assignments/{id}/classroom/cover", classroom.cover_all, name="classroom_cover")
+    router.add_post("/assignments/{id}/classroom/language", classroom.speak, name="classroom_language")
+    router.add_post("/assignments/{id}/screens", screens.pair, name="screen_pair")
+    router.add_post("/screens/{id}/move", screens.move, name="screen_move")
+    router.add_post("/screens/{id}/unpair", screens.unpair, name="screen_unpair")
+    router.add_get("/pair", screens.scanned, name="pair")
+    router.add_post("/pair", screens.pair_scanned, name="pair_scanned")
+    router.add_get("/boards/{id}", classroom.preview, name="board")
+    router.add_post("/boards/{id}/cover", classroom.cover_one, name="board_cover")
+    connected.setup(app)
+    router.add_get("/kiosk/events", kiosk_stream.screen, name="kiosk_events", allow_head=False)
+    router.add_get("/boards/{id}/events", kiosk_stream.preview, name="board_events", allow_head=False)
 
     router.add_get("/papers/{id}", paper.show, name="paper")
     router.add_post("/papers/{id}/accept", decide.accept_paper, name="paper_accept")

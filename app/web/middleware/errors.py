@@ -71,7 +71,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         if isinstance(_cause(error), asyncpg.DiskFullError):
             log.error("disk of the database full", route=route_of(request))
             return await problem_response(request, 507, None)
-        if _is_away(error):
+        if is_away(error):
             log.warning("service away", route=route_of(request), error=type(error).__name__)
             response = await problem_response(request, 503, None)
             response.headers["Retry-After"] = "5"
@@ -80,7 +80,8 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         return await problem_response(request, 500, None)
 
 
-def _is_away(error: Exception) -> bool:
+def is_away(error: Exception) -> bool:
+    """Whether an error says that the database or Redis does not answer, which passes."""
     if isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated:
         return True
     return isinstance(_cause(error), AWAY)
