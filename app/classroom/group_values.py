@@ -1,0 +1,159 @@
+"""Which answers are the same answer: numbers by value, choices by their letters, formulas and words by spelling.
+
+A little of what the engine's normalising does, for grouping only; nothing here decides about a mark.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.scheme.types import Kind
+
+LONGEST = 1_000
+"""Characters of an answer that are compared."""
+
+_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))
+_RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
+_SAME = str.maketrans(
+    {
+        **dict.fromkeys("−–‐‑‒—―－", "-"),
+        **dict.fromkeys("“”„‟«»「」『』", '"'),
+        **dict.fromkeys("‘’‚‛`´′", "'"),
+        **dict.fromkeys("×✕✖╳·⋅•∙∗", "*"),
+        **dict.fromkeys("∕⁄÷", "/"),
+        **dict.fromkeys("≦⩽", "≤"),
+        **dict.fromkeys("≧⩾", "≥"),
+        "。": ".",
+        "、": ",",
+    }
+)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_SPACE = re.compile(r"\s+")
+_MARKS = re.compile(r"[^\w+\-*/=<>^%≤≥≠√°℃.]+|(?<!\d)\.|\.(?!\d)")
+# 1. 2) (3) ① before the gaps of a blank; a number that is the answer itself has no such mark behind it.
+_GAP = re.compile(r"(?:(?<=\s)|^)(?:\(\d{1,2}\)|\d{1,2}[).:](?!\d))\s*")
+_CIRCLED = re.compile("[①-⑳]")
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_PLAIN = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[+-]?\.\d+"
+_NUMBER = re.compile(
+    rf"(?<![\w.])(?P<sign>-?)\s*(?P<number>{_PLAIN})"
+    r"(?:\s*/\s*(?P<under>\d+(?:\.\d+)?))?"
+    r"(?:\s*\*\s*10\s*\^?\s*(?P<power>[+-]?\s*\d{1,3})(?!\d)|e(?P<e>[+-]?\d{1,3})(?![\w]))?"
+)
+# 1,5 as a decimal, where a single number is asked for; in a list of gaps the comma parts two answers.
+_DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d+),(\d{1,2})(?![\d,.])")
+_UNIT = re.compile(
+    rf"\s*(?P<unit>°\s*[cfk]|%|[^\W\d_{_CJK}]+(?:[/*^]-?[^\W_{_CJK}]+)*|[{_CJK}]{{1,4}})?", re.I
+)
+_CHOICE = re.compile(r"[A-Z]+(?![a-z])")
+_WORDS = re.compile(rf"[{_CJK}]+|(?<![^\W_])[^\W\d_]{{3,}}(?![^\W_])")
+_PIECES = re.compile(r"[,;\n]|=>|⇒|→|\.\s")
+_OPERATOR = re.compile(r"[=<>≤≥+\-*/^]")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An answer as it is compared (`key`) and shown; `exact` where likeness would mislead: a number, letters."""
+
+    key: str
+    shown: str
+    exact: bool
+
+
+def folded(text: str) -> str:
+    """NFKC with superscripts as ^n, one sign for each of the common look-alikes, no invisible signs; case is kept."""
+    raised = _RAISED.sub(lambda found: "^" + "".join(_SUPERSCRIPTS[c] for c in found[0]), text[:LONGEST])
+    plain = unicodedata.normalize("NFKC", _CIRCLED.sub(" ", raised)).translate(_SAME)
+    return _INVISIBLE.sub("", plain).strip()
+
+
+def plain(text: str) -> str:
+    """A text in one spelling for comparing: folded, lower case, single spaces, no punctuation but a formula's signs."""
+    return _SPACE.sub(" ", _MARKS.sub(" ", folded(text).casefold())).strip()
+
+
+def value_of(text: str, kind: str) -> Value:
+    """What an answer to a question of this kind says, for comparing. `kind` is one of app.scheme.types.Kind."""
+    if kind == Kind.CHOICE:
+        return _choice(text)
+    if kind == Kind.NUMBER:
+        return _number(text, anywhere=True) or _words(text)
+    if kind == Kind.MATHS:
+        return _formula(text)
+    if kind == Kind.BLANK:
+        return _number(text) or _words(_GAP.sub(" ", folded(text)))
+    return _number(text) or _words(text)
+
+
+def shown(values: Sequence[Value]) -> str:
+    """How a group of the same value is written: as most do, the alphabet deciding between equals."""
+    counts = Counter(value.shown for value in values)
+    return min(counts, key=lambda text: (-counts[text], text))
+
+
+def _words(text: str) -> Value:
+    whole = plain(text)
+    return Value(whole, _SPACE.sub(" ", folded(text)).strip(" .,;:!?"), False)
+
+
+def _choice(text: str) -> Value:
+    """Letters in the alphabet's order: "B、D", "d b" and "BD" are one answer; else what is written."""
+    written = folded(text)
+    runs = _CHOICE.findall(written) or _CHOICE.findall(written.upper() if len(written) <= 12 else "")
+    letters = "".join(sorted(set("".join(run for run in runs if len(run) <= 8))))
+    if not letters or len(letters) > 8:
+        return _words(text)
+    return Value(letters, letters, True)
+
+
+def _number(text: str, anywhere: bool = False) -> Value | None:
+    """The value that an answer is; `anywhere`: the one that a working ends in. None where there is none."""
+    written = folded(text)
+    if anywhere:
+        written = _DECIMAL_COMMA.sub(r"\1.\2", written)
+        # Behind the last = that a number follows; a working without = is its last number.
+        tail = next((part for part in reversed(written.split("=")) if _NUMBER.search(part)), "")
+        found = list(_NUMBER.finditer(tail))
+        match = (found[0] if "=" in written else found[-1]) if found else None
+    else:
+        match = _NUMBER.match(written)
+    if match is None:
+        return None
+    unit = _UNIT.match(match.string, match.end())
+    rest = match.string[unit.end() if unit else match.end() :].strip(" .,;!")
+    if not anywhere and rest:
+        return None
+    number = _value(match)
+    if number is None:
+        return None
+    name = (unit["unit"] or "") if unit else ""
+    return Value(f"{number:.6g}", f"{number:.6g} {name}".strip(), True)
+
+
+def _value(match: re.Match[str]) -> float | None:
+    try:
+        number = float(match["number"].replace(",", "").replace(" ", ""))
+        if match["sign"]:
+            number = -number
+        if match["under"]:
+            number /= float(match["under"])
+        power = match["power"] or match["e"]
+        number = number * 10.0 ** int(power.replace(" ", "")) if power else number
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return None
+    return number + 0.0 if abs(number) < 1e300 else None
+
+
+def _formula(text: str) -> Value:
+    """The last formula of an answer without spaces; the case of its letters counts. Else what is written."""
+    pieces = _PIECES.split(_WORDS.sub("\n", folded(text)))
+    formulas = [_SPACE.sub("", piece).strip(".:!?\"'") for piece in pieces if _OPERATOR.search(piece)]
+    formulas = [formula for formula in formulas if len(formula) > 2]
+    if not formulas:
+        return _words(text)
+    return Value(formulas[-1], formulas[-1], True)
