@@ -40,6 +40,8 @@ class Action(StrEnum):
     RUN_CANCELLED = "run-cancelled"
     STUDENT_EXPORTED = "student-exported"
     STUDENT_ERASED = "student-erased"
+    SCREEN_PAIRED = "screen-paired"
+    SCREEN_UNPAIRED = "screen-unpaired"
     PRUNED = "pruned"
     BACKUP_MADE = "backup-made"
     BACKUP_RESTORED = "backup-restored"

@@ -20,6 +20,7 @@ from app.web import (
     kiosk_stream,
     metrics,
     paper,
+    paper_changes,
     paper_file,
     papers,
     results,
@@ -34,6 +35,7 @@ from app.web import (
     stream,
     upload,
     users,
+    watching,
 )
 
 
@@ -45,6 +47,7 @@ def add(app: web.Application) -> None:
     router.add_get("/health/live", health.live, name="health-live")
     router.add_get("/health/ready", health.ready, name="health-ready")
     router.add_get("/", home.show, name="home")
+    router.add_get("/events", watching.of_teacher, name="home_events", allow_head=False)
     router.add_get("/sign-in", sign_in.show, name="signin")
     router.add_post("/sign-in", sign_in.submit, name="signin-submit")
     router.add_post("/sign-out", sign_in.sign_out, name="signout")
@@ -63,6 +66,7 @@ def add(app: web.Application) -> None:
     router.add_get("/classes/new", classes.new_page, name="class_new")
     router.add_post("/classes", classes.create, name="class_create")
     router.add_get("/classes/{id}", classes.show, name="class_page")
+    router.add_get("/classes/{id}/events", watching.of_class, name="class_events", allow_head=False)
     router.add_get("/classes/{id}/settings", class_settings.show, name="class_settings")
     router.add_post("/classes/{id}/settings", class_settings.rename, name="class_rename")
     router.add_post("/classes/{id}/archive", class_settings.put_away, name="class_archive")
@@ -114,7 +118,7 @@ def add(app: web.Application) -> None:
     router.add_get("/assignments/{id}/run", run.show, name="run")
     router.add_post("/assignments/{id}/run/start", run.start, name="run_start")
     router.add_post("/assignments/{id}/run/change", run.change, name="run_change")
-    router.add_get("/assignments/{id}/events", events.stream, name="events")
+    router.add_get("/assignments/{id}/events", events.stream, name="events", allow_head=False)
 
     router.add_get("/kiosk", kiosk.show, name="kiosk")
     router.add_get("/kiosk/pairing", kiosk.pairing_state, name="kiosk_pairing")
@@ -133,6 +137,7 @@ def add(app: web.Application) -> None:
     router.add_get("/boards/{id}/events", kiosk_stream.preview, name="board_events", allow_head=False)
 
     router.add_get("/papers/{id}", paper.show, name="paper")
+    router.add_get("/papers/{id}/changes", paper_changes.show, name="paper_changes")
     router.add_post("/papers/{id}/accept", decide.accept_paper, name="paper_accept")
     router.add_post("/papers/{id}/questions/{question}", decide.submit, name="mark_decide")
     results.setup(app)

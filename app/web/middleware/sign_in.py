@@ -22,6 +22,9 @@ from app.web.pages import is_partial, url
 F = TypeVar("F", bound=Callable[..., object])
 # A session is written back at most this often only to move its idle limit (more often where that limit is short).
 TOUCH_SECONDS = 60
+# A paired classroom screen's token (app/web/kiosk.py). A browser that carries one and no sign-in is a screen: it is not
+# even asked to sign in.
+SCREEN_COOKIE = "zhupi_screen"
 
 
 def public(handler: F) -> F:
@@ -42,6 +45,8 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     if user is None:
         if is_public or request.match_info.http_exception is not None:
             return await handler(request)
+        if SCREEN_COOKIE in request.cookies:
+            raise web.HTTPNotFound
         return _ask_to_sign_in(request)
     request[USER] = user
     if user.language is not None and user.language in LANGUAGES:
