@@ -9,12 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from app.assignments.models import Assignment, Question
-from app.classes.models import ClassTeacher
+from app.classes.models import Class, ClassTeacher
 
 # What hangs on assignments and questions lives in rooms above this one (papers, marks); only their keys are known here.
 _papers = table("papers", column("assignment_id"))
 _runs = table("runs", column("assignment_id"), column("state"))
 _marks = table("marks", column("question_id"), column("state"))
+
+MOST_LISTED = 200  # whom a page that lists assignments listens to; older ones hardly change
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,22 @@ async def for_teacher(session: AsyncSession, assignment_id: int, user_id: int) -
         .where(Assignment.id == assignment_id, ClassTeacher.user_id == user_id)
         .options(selectinload(Assignment.questions))
     )
+
+
+async def listed(
+    session: AsyncSession, user_id: int, class_id: int | None = None, most: int = MOST_LISTED
+) -> list[int]:
+    """The newest assignments of a teacher's classes in use, or of one class of theirs: their ids, newest first."""
+    ours = select(ClassTeacher.class_id).where(ClassTeacher.user_id == user_id)
+    where = Assignment.class_id == class_id if class_id is not None else Class.archived_at.is_(None)
+    found = await session.scalars(
+        select(Assignment.id)
+        .join(Class, Class.id == Assignment.class_id)
+        .where(Assignment.class_id.in_(ours), where)
+        .order_by(Assignment.created_at.desc(), Assignment.id.desc())
+        .limit(most)
+    )
+    return list(found)
 
 
 async def lock(session: AsyncSession, assignment: Assignment) -> None:

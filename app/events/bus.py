@@ -105,7 +105,7 @@ class Watch:
 
     kinds: tuple[type[Event], ...]
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, entry: Entry) -> None:
         """Note an event that counts."""
@@ -118,15 +118,21 @@ class Watch:
 
     def end(self) -> None:
         """Tell the page that the server is going."""
-        self.ended = True
+        self.over.set()
         self.changed.set()
+
+    async def rest(self, seconds: float) -> None:
+        """Let time pass, whatever happens; a server that stops does not wait for it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.over.wait()
 
     async def next(self, timeout: float) -> bool:
         """True once something changed since the last call; TimeoutError after `timeout` seconds; False at shutdown."""
         async with asyncio.timeout(timeout):
             await self.changed.wait()
         self.changed.clear()
-        return not self.ended
+        return not self.over.is_set()
 
 
 def key_of(assignment_id: int) -> str:

@@ -99,6 +99,27 @@ async def last_changed_by(session: AsyncSession, mark_id: int) -> str | None:
     )
 
 
+async def versions(session: AsyncSession, paper_id: int) -> dict[int, int]:
+    """The versions of a paper's marks by question id."""
+    rows = await session.execute(select(Mark.question_id, Mark.version).where(Mark.paper_id == paper_id))
+    return {row.question_id: row.version for row in rows}
+
+
+async def last_changes(
+    session: AsyncSession, paper_id: int, question_ids: Sequence[int]
+) -> dict[int, tuple[int | None, str | None]]:
+    """Who changed these marks of a paper last: id and name by question id, (None, None) for the engine."""
+    rows = await session.execute(
+        select(Mark.question_id, MarkChange.user_id, User.name)
+        .join(MarkChange, MarkChange.mark_id == Mark.id)
+        .outerjoin(User, User.id == MarkChange.user_id)
+        .where(Mark.paper_id == paper_id, Mark.question_id.in_(question_ids))
+        .distinct(Mark.question_id)
+        .order_by(Mark.question_id, MarkChange.id.desc())
+    )
+    return {row.question_id: (row.user_id, row.name) for row in rows}
+
+
 async def answers(session: AsyncSession, paper_id: int) -> dict[int, PaperAnswer]:
     """What was located in a paper, by question id."""
     found = await session.scalars(select(PaperAnswer).where(PaperAnswer.paper_id == paper_id))

@@ -41,7 +41,10 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """The class; with `?edit=<student id>` that line of the roster is a form."""
+    """The class; with `?edit=<student id>` that line of the roster is a form.
+
+    For htmx with `?part=work` only its assignments.
+    """
     async with request.app[DATABASE].begin() as db:
         klass = await the_class(request, db)
         assignments = await assignments_of(db, [klass.id])
@@ -50,7 +53,8 @@ async def show(request: web.Request) -> web.StreamResponse:
             "assignments": assignments[klass.id],
             "owner": await store.owns(db, klass.id, user_of(request).id),
         }
-    return await render(request, "pages/class.html", context)
+    part = is_partial(request) and request.query.get("part") == "work"
+    return await render(request, "partials/class_work.html" if part else "pages/class.html", context)
 
 
 async def roster_context(request: web.Request, db: AsyncSession, klass: Class) -> dict[str, Any]:

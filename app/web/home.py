@@ -12,7 +12,7 @@ from app.i18n import language_of_request
 from app.keys import DATABASE
 from app.reports.classes import AssignmentState, assignments_of
 from app.web.middleware.sign_in import user_of
-from app.web.pages import render
+from app.web.pages import is_partial, render
 
 NEWEST = 4  # assignments on a card
 
@@ -28,7 +28,7 @@ class Card:
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """The classes in use; with `?archived` those that were put away."""
+    """The classes in use; with `?archived` those that were put away; for htmx with `?part=cards` only their list."""
     archived = "archived" in request.query
     user_id = user_of(request).id
     async with request.app[DATABASE].begin() as db:
@@ -41,7 +41,8 @@ async def show(request: web.Request) -> web.StreamResponse:
         "put_away": put_away,
         "class_language": language_of_request.get(),
     }
-    return await render(request, "pages/home.html", context)
+    part = is_partial(request) and request.query.get("part") == "cards"
+    return await render(request, "partials/class_cards.html" if part else "pages/home.html", context)
 
 
 def _card(klass: ClassCard, assignments: tuple[AssignmentState, ...]) -> Card:

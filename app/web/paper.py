@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Assignment
 from app.classes.models import Class, Student
-from app.keys import DATABASE
+from app.keys import BUS, DATABASE
 from app.marks import review
 from app.marks.neighbours import neighbours
 from app.papers.models import Paper
 from app.web.access import assignment_by_id, the_paper
 from app.web.middleware.sign_in import user_of
 from app.web.pages import render
+from app.web.presence_view import colleagues
 
 NEEDS = "needs"  # ?order=needs: only papers that need the teacher come next
 
@@ -44,19 +46,36 @@ async def page_context(
     drafts: Mapping[int, review.Draft] | None = None,
 ) -> dict[str, Any]:
     """All values of pages/paper.html; `drafts` is what was typed and could not be stored."""
-    order, _ = order_of(request)
-    student = await db.get(Student, paper.student_id) if paper.student_id else None
+    # Taken before the marks are read: what happens after it comes over the stream.
+    cursor = await request.app[BUS].last_id(assignment.id)
     return {
         **await questions_context(request, db, paper, assignment, drafts),
+        **await head_context(request, db, paper, assignment, klass),
+        "cursor": cursor,
+        "others": (await colleagues(request, assignment.id)).get(paper.id, ()),
+        # The name of this page where several are open.
+        "page": secrets.token_hex(8),
+        "tab": "results",
+    }
+
+
+async def head_context(
+    request: web.Request, db: AsyncSession, paper: Paper, assignment: Assignment, klass: Class
+) -> dict[str, Any]:
+    """What stands above and below the questions: whose paper, which come next, and what was read."""
+    order, query = order_of(request)
+    student = await db.get(Student, paper.student_id) if paper.student_id else None
+    return {
+        "paper": paper,
         "assignment": assignment,
+        "klass": klass,
         "student": student,
         "title": student.name if student else paper.file_name,
         "pages": review.pages(paper),
         "unmatched": len(paper.unmatched),
         "near": await neighbours(db, paper, order == NEEDS),
         "order": order,
-        "klass": klass,
-        "tab": "results",
+        "query": query,
     }
 
 

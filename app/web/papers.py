@@ -17,6 +17,7 @@ from app.web.access import assignment_by_id, the_assignment, the_paper
 from app.web.audit import note
 from app.web.forms import form_of, text_of, to_int
 from app.web.pages import flash, go, is_partial, render, url
+from app.web.presence_view import colleagues
 
 NOBODY = "none"
 
@@ -35,6 +36,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         "tab": "papers",
         "overview": overview,
         "change": to_int(request.query.get("whose", "")),
+        "marking": await colleagues(request, assignment.id),
         "cursor": cursor,
         "stream": "events" in request.app.router.named_resources(),
         "endings": settings.allowed_extensions,

@@ -25,6 +25,7 @@ from app.web.audit import note
 from app.web.forms import Form, form_of, int_of, text_of, to_int
 from app.web.middleware.sign_in import user_of
 from app.web.pages import go, is_partial, render
+from app.web.presence_view import colleagues
 from app.web.run_view import start_of, status_of
 
 DONE = {"pause": Action.RUN_PAUSED, "resume": Action.RUN_RESUMED, "cancel": Action.RUN_CANCELLED}
@@ -36,7 +37,8 @@ async def show(request: web.Request) -> web.StreamResponse:
         assignment, klass = await the_assignment(request, db)
         cursor = await request.app[BUS].last_id(assignment.id)
         context = await _context(request, db, assignment)
-    page = {"assignment": assignment, "klass": klass, "tab": "run", "cursor": cursor}
+    marking = await colleagues(request, assignment.id)
+    page = {"assignment": assignment, "klass": klass, "tab": "run", "cursor": cursor, "marking": marking}
     return await render(request, "pages/run.html", {**context, **page})
 
 

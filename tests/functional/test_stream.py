@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from app.accounts.models import User
 from app.assignments.models import Assignment
 from app.db import Database
+from app.events.bus import Entry
 from app.events.schema import GradingStarted, MarkChanged, PaperChanged, RunChanged
 from app.keys import BUS, REDIS
 from app.main import create_app
@@ -21,6 +22,8 @@ from app.marks.models import Mark, MarkState
 from app.papers.models import Paper
 from app.settings import Settings
 from app.web import events
+from app.web.live_views import latest
+from app.web.sse import frame
 from app.web.stream import RENDERER
 from tests import factories, graded
 from tests.conftest import Client, World
@@ -297,8 +300,8 @@ async def test_a_stopping_server_ends_its_streams_at_once(
 
 
 def test_only_the_latest_of_a_cell_is_sent() -> None:
-    def entry(number: int, event: Any) -> events.Entry:
-        return events.Entry(f"{number}-0", event)
+    def entry(number: int, event: Any) -> Entry:
+        return Entry(f"{number}-0", event)
 
     told = [
         entry(1, GradingStarted(1, 2, 3)),
@@ -307,8 +310,8 @@ def test_only_the_latest_of_a_cell_is_sent() -> None:
         entry(4, PaperChanged(1, 2)),
         entry(5, RunChanged(1, 9)),
     ]
-    assert [each.id for each in events.latest(told)] == ["3-0", "4-0", "5-0"]
-    assert events.frame("1-0", "<b>\n\n x</b>\n") == "id: 1-0\ndata: <b>\ndata:  x</b>\n\n"
+    assert [each.id for each in latest(told)] == ["3-0", "4-0", "5-0"]
+    assert frame("1-0", "<b>\n\n x</b>\n") == "id: 1-0\ndata: <b>\ndata:  x</b>\n\n"
 
 
 def test_routes_exist(app: web.Application) -> None:

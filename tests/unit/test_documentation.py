@@ -120,7 +120,10 @@ def test_the_keys_of_the_dialog_are_those_of_the_script() -> None:
     script = text(ROOT / "app/static/js/review.js")
     acts = script.partition("const acts = {")[2].partition("};")[0]
     named = set(re.findall(r'^ {4}"?([^\s":]+)"?:', acts, re.MULTILINE))
-    shown = set(KEYS.findall(text(ROOT / "app/templates/pages/paper.html")))
+    templates = ROOT / "app/templates"
+    shown = set(
+        KEYS.findall(text(templates / "pages/paper.html") + text(templates / "partials/paper_head.html"))
+    )
     arrows = {"ArrowLeft": "←", "ArrowRight": "→"}
     assert sorted(key for key in named if arrows.get(key, key.upper()) not in shown) == []
 

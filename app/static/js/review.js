@@ -86,7 +86,7 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    if (keys.open || event.isComposing || event.altKey || event.metaKey) return;
+    if (document.querySelector("dialog[open]") || event.isComposing || event.altKey || event.metaKey) return;
     const typing = event.target.matches("textarea, input, select");
     if (event.key === "Escape" && typing) return event.target.blur();
     if (event.key === "Enter" && event.ctrlKey && form()) {
