@@ -19,6 +19,7 @@ from app.web import (
     kiosk,
     kiosk_stream,
     metrics,
+    misconceptions,
     paper,
     paper_changes,
     paper_file,
@@ -130,6 +131,8 @@ def add(app: web.Application) -> None:
     router.add_post("/screens/{id}/unpair", screens.unpair, name="screen_unpair")
     router.add_get("/pair", screens.scanned, name="pair")
     router.add_post("/pair", screens.pair_scanned, name="pair_scanned")
+    router.add_get("/assignments/{id}/misconceptions", misconceptions.show, name="misconceptions")
+    router.add_post("/assignments/{id}/misconceptions", misconceptions.save, name="misconceptions_save")
     router.add_get("/boards/{id}", classroom.preview, name="board")
     router.add_post("/boards/{id}/cover", classroom.cover_one, name="board_cover")
     connected.setup(app)
