@@ -11,6 +11,7 @@ import secrets
 import time
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -84,7 +85,7 @@ def normal(typed: str) -> str:
 
 async def waiting(redis: Redis, token_hash: str) -> Code | None:
     """The code that a screen is shown at present; None when it needs another one. Raises RedisError."""
-    kept = await redis.get(_screen_key(token_hash))
+    kept: Any = await redis.get(_screen_key(token_hash))
     if kept is None:
         return None
     text, _, ends = kept.decode().partition(":")
@@ -115,7 +116,7 @@ async def take(redis: Redis, typed: str, teacher_id: int, address: str) -> str:
     if not (by_teacher and by_address):
         raise TooManyError
     code = normal(typed)
-    found = await redis.getdel(_code_key(code)) if code else None
+    found: Any = await redis.getdel(_code_key(code)) if code else None
     if found is None:
         raise CodeError
     token_hash: str = found.decode()

@@ -40,7 +40,11 @@
   });
   document.addEventListener("htmx:sse:close", () => { isDown(); reload(3000); });
   // The first connection is an ordinary request; where it fails the extension does not try again.
-  const failed = (event) => { if (!link && stage && stage.hasAttribute("hx-sse:connect") && event.target === stage) { isDown(); reload(3000); } };
+  const failed = (event) => {
+    if (link || !stage || !stage.hasAttribute("hx-sse:connect") || event.target !== stage) return;
+    isDown();
+    reload(5000 + Math.random() * 10000);
+  };
   document.addEventListener("htmx:error", failed);
   document.addEventListener("htmx:response:error", failed);
 
