@@ -11,8 +11,10 @@ import structlog
 from aiohttp import web
 
 from app import keys, metrics, network
+from app.classroom.quiz_live import Live
 from app.db import Database
 from app.events.bus import Bus
+from app.events.schema import QuizChanged
 from app.leaving import CUT_SECONDS, Runner
 from app.looplag import LOOP_LAG, LoopLag, measured, settle
 from app.settings import Settings, load_settings
@@ -21,6 +23,7 @@ from app.web import dropped_files, health, pages, routes
 from app.web.access_log import AccessLog
 from app.web.metrics import sampled
 from app.web.middleware import install
+from app.web.quiz import LIVE
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +50,7 @@ def create_app(settings: Settings, *, grading: bool = True) -> web.Application:
     app.cleanup_ctx.append(health.looked)
     app.cleanup_ctx.append(sampled)
     app.cleanup_ctx.append(removal)
+    app.cleanup_ctx.append(rounds)
     if grading:
         app.cleanup_ctx.append(worker)
     pages.setup(app)
@@ -86,6 +90,21 @@ async def removal(app: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(dropped_files.remove_for_ever(app), name="removal")
     yield
     await dropped_files.stop(task)
+
+
+async def rounds(app: web.Application) -> AsyncIterator[None]:
+    """Answers of the quiz are graded here, in every process that takes them; no run and no queue is needed."""
+    from app.worker.quiz import QuizGrader
+
+    bus, database = app[keys.BUS], app[keys.DATABASE]
+
+    async def tell(assignment_id: int, round_id: int) -> None:
+        await bus.publish(QuizChanged(assignment_id, round_id))
+
+    app[LIVE] = Live(database, QuizGrader(database), tell)
+    await app[LIVE].start()
+    yield
+    await app[LIVE].close()
 
 
 async def worker(app: web.Application) -> AsyncIterator[None]:

@@ -17,7 +17,7 @@ from yarl import URL
 from app import i18n
 from app.i18n import LANGUAGES, Text
 from app.keys import PLAIN, SETTINGS, USER
-from app.web import formats
+from app.web import formats, qr
 
 APP = Path(__file__).parent.parent
 STATIC = APP / "static"
@@ -41,6 +41,7 @@ def equip(env: jinja2.Environment) -> None:
         i18n.gettext, i18n.ngettext, newstyle=True
     )
     env.filters.update(formats.FILTERS)
+    env.filters["qr"] = qr.cached
     env.globals.update(LANGUAGES=LANGUAGES, asset=asset, language=i18n.language_of_request.get)
 
 

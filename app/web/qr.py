@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import segno
 from markupsafe import Markup
 from segno.encoder import DataOverflowError
@@ -19,3 +21,7 @@ def svg(text: str) -> Markup:
         return Markup()
     # segno writes numbers and fixed names into it, and nothing of the text.
     return Markup(code.svg_inline(omitsize=True, dark="#000", light="#fff", svgclass="qr"))  # noqa: S704
+
+
+# A board is rendered several times a second while answers arrive, and its code stays the same: 10 ms each.
+cached = lru_cache(maxsize=64)(svg)

@@ -24,6 +24,8 @@ from app.web import (
     paper_changes,
     paper_file,
     papers,
+    quiz,
+    quiz_phone,
     results,
     roster,
     roster_import,
@@ -148,3 +150,14 @@ def add(app: web.Application) -> None:
     router.add_post("/assignments/{id}/grade-lines", results.set_grade_lines, name="grade_lines")
     router.add_get("/assignments/{id}/results.csv", exports.as_csv, name="results_csv")
     router.add_get("/assignments/{id}/results.xlsx", exports.as_xlsx, name="results_xlsx")
+
+    quiz_phone.setup(app)
+    router.add_get("/assignments/{id}/quiz", quiz.show, name="quiz")
+    router.add_post("/assignments/{id}/quiz", quiz.begin, name="quiz_begin")
+    router.add_post("/assignments/{id}/quiz/{round}/reveal", quiz.reveal, name="quiz_reveal")
+    router.add_post("/assignments/{id}/quiz/{round}/close", quiz.close, name="quiz_close")
+    router.add_post("/assignments/{id}/quiz/{round}/pick", quiz.pick, name="quiz_pick")
+    router.add_get("/q", quiz_phone.enter, name="quiz_enter")
+    router.add_get("/q/{code}", quiz_phone.show, name="quiz_phone")
+    router.add_post("/q/{code}", quiz_phone.submit, name="quiz_answer")
+    router.add_get("/q/{code}/state", quiz_phone.state, name="quiz_phone_state")
