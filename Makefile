@@ -11,7 +11,7 @@ BIN := .venv/bin
 LOCK := locks/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets browser run test test-compose lint bench bench-grading bench-web lock \
+.PHONY: help setup assets browser run test test-compose lint bench bench-grading bench-web bench-live lock \
   up down build upgrade restart address secrets secret rotate-secret certificate reload-certificate backup restore logs ps
 
 help: ## list the verbs
@@ -55,13 +55,16 @@ lint: setup ## ruff, mypy, templates
 	$(BIN)/mypy
 	$(BIN)/python tools/check_templates.py
 
-bench: bench-grading bench-web ## all measurements; tables, and JSON in benchmarks/out
+bench: bench-grading bench-web bench-live ## all measurements; tables, and JSON in benchmarks/out
 
 bench-grading: setup ## a run of 30 papers against a slow model; the local graders
 	$(BIN)/python -m benchmarks.grading
 
 bench-web: setup assets ## the results page, start time, memory
 	$(BIN)/python -m benchmarks.web
+
+bench-live: setup assets ## classroom screens: memory, speed, reconnects, a day (SMALL=--small for a rehearsal)
+	$(BIN)/python -m benchmarks.live $(SMALL)
 
 lock: ## make the locks again from pyproject.toml (needs uv)
 	$(UV) pip compile pyproject.toml locks/build.in --extra embedded --extra dev --universal --python-version 3.11 \

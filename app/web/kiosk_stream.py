@@ -17,9 +17,8 @@ from app.web.channels import LIVE, Line
 from app.web.connected import CONNECTED, PER_TOKEN, FullError
 from app.web.forms import path_id
 from app.web.middleware.headers import for_stream
-from app.web.middleware.sign_in import public, still_signed_in, user_of
+from app.web.middleware.sign_in import SCREEN_COOKIE, public, still_signed_in, user_of
 
-SCREEN_COOKIE = "zhupi_screen"
 # A stream ends after so many seconds, spread by a quarter, so that screens move to a replica that came later.
 SCREEN_SECONDS = 3_600.0
 PREVIEW_SECONDS = 600.0
@@ -61,6 +60,8 @@ async def _hold(request: web.Request, place: Place, owner: str, screen_id: int |
         connected.admit(owner, PER_TOKEN if screen_id else PER_PREVIEW)
     except FullError:
         return web.Response(status=503, text=f"{FULL}\n", headers={"Retry-After": str(AFTER_FULL_SECONDS)})
+    if request.transport is None or request.transport.is_closing():
+        return web.Response()  # gone while we looked its board up; nobody reads this
     response = web.StreamResponse(
         headers={
             **for_stream(request),
