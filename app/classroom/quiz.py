@@ -6,6 +6,7 @@ the room before the teacher picks its group. Answers belong to a round and carry
 
 from __future__ import annotations
 
+import re
 import secrets
 import unicodedata
 from collections.abc import Sequence
@@ -266,7 +267,7 @@ def _typed(typed: Typed) -> SchemeQuestion:
 
 def _printable(text: str) -> str:
     """A text without control characters; line breaks and tabs become spaces, what cannot be stored goes."""
-    spaced = "".join(" " if character in "\r\n\t" else character for character in text)
+    spaced = re.sub(r"[\r\n\t]+", " ", text)
     kept = "".join(each for each in spaced if unicodedata.category(each) not in ("Cc", "Cs", "Co", "Cn"))
     # Marks that turn the direction of what follows them would turn the rest of a page's line as well.
     return kept.translate(dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")))

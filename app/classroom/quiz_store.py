@@ -26,8 +26,7 @@ _STORE = text(
     select r.id, cast(:device as text), cast(:text as text), cast(:key as text) from quiz_rounds r
     where r.id = :round and r.closed_at is null and (r.ends_at is null or r.ends_at > now())
         and (exists (select from quiz_answers a where a.round_id = r.id and a.device_hash = cast(:device as text))
-            or (select count(*) from (select from quiz_answers a where a.round_id = r.id limit cast(:most as bigint)) counted)
-                < cast(:most as bigint))
+            or (select count(*) from quiz_answers a where a.round_id = r.id) < cast(:most as bigint))
     on conflict (round_id, device_hash) do update set
         text = excluded.text, group_key = excluded.group_key, version = quiz_answers.version + 1,
         verdict = 'waiting', points = null, created_at = now()

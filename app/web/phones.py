@@ -92,7 +92,9 @@ async def read_form(request: web.Request) -> Fields | Text:
         if len(body) > MOST_BYTES:
             return TOO_LARGE
     try:
-        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        return parse_qsl(
+            body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
+        )
     except ValueError:  # bytes that are no text, or too many fields
         return UNREADABLE
 

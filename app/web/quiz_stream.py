@@ -1,4 +1,4 @@
-"""What the teacher's page of the quiz is sent: a sign that a round or its answers changed; the page then asks for them."""
+"""What the teacher's page of the quiz is sent: a sign that something changed; the page then asks what."""
 
 from __future__ import annotations
 
