@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RECONNECTS = 100  # in all
 EVENTS = 1_200
 EVENTS_A_SECOND = 40  # the bus keeps 500 for a page that lags: a machine that stands still for ten seconds
-BREAK_EVERY = 80  # events between two breaks of all screens' lines
+BREAK_EVERY = 80  # events between two breaks of all lines of screens
 SCREENS = 40
 FIRST = 1_000_000  # papers that there are not: their lines are taken away, which names them
 PAPER = re.compile(rb"paper-(\d+)")
@@ -87,14 +87,13 @@ def order(settings: Settings, clients: Clients, size: Size) -> list[Figure]:
     doubled = sum(len(each.papers) - len(set(each.papers)) for each in listeners)
     wrong = sum(each.papers != sorted(each.papers) for each in listeners)
     reconnects = sum(each.reconnects - 1 for each in listeners)
+    snapshots = sum(each.snapshots for each in listeners)
     name = "two processes"
     return [
         Figure(
             f"{name}: forced reconnects of {len(listeners)} pages", reconnects, "", None, RECONNECTS, at_least=True
         ),
-        Figure(
-            f"{name}: pages told to take a snapshot instead", sum(each.snapshots for each in listeners), "times", None, 0
-        ),
+        Figure(f"{name}: pages told to take a snapshot", snapshots, "times", None, 0),
         Figure(f"{name}: events counted", sum(len(each.papers) for each in listeners), "events"),
         Figure(f"{name}: events lost", lost, "events", None, 0),
         Figure(f"{name}: events doubled", doubled, "events", None, 0),

@@ -1,7 +1,8 @@
-"""Which view shows which event: by a partial that is rendered, by a sign that makes the page ask, or by looking again.
+"""Which view shows which event: by a partial that is sent, or by a sign (a named event) that makes the page ask.
 
-The streams and channels act on this table; `tests/unit/events/test_schema.py` demands that every event is in it and
-that every partial a stream sends has an event.
+The channels of the boards act on this table. For the pages of teachers it says what their views do, and
+`tests/unit/events/test_schema.py` holds both against it: every event has a reaction, every partial that a stream sends
+has an event, and no view reacts to anything that is not declared here.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from app.events.bus import Entry
 from app.events.schema import (
     BoardChanged,
     Event,
+    GradingStarted,
     MarkChanged,
     PaperChanged,
+    PresenceChanged,
     QuizChanged,
     RunChanged,
     ScreenChanged,
@@ -27,8 +30,25 @@ BOARDS: Mapping[BoardKind, tuple[type[Event], ...]] = {
     BoardKind.MISCONCEPTIONS: (MarkChanged, PaperChanged, BoardChanged),
     BoardKind.QUIZ: (QuizChanged, BoardChanged),
 }
-# Looked at by the channel itself: what its screens may see is asked anew, nothing is shown.
-LOOKED_AT: tuple[type[Event], ...] = (ScreenChanged,)
+BOARD = "partials/board.html"  # includes partials/board_<kind>.html
+
+CELLS = "partials/run_events.html"
+MARKS = "partials/presence_marks.html"
+LINE = "partials/presence_line.html"
+
+# The pages of teachers, by the name of their view: event -> the partial it sends, or "sign NAME".
+PAGES: Mapping[str, Mapping[type[Event], str]] = {
+    "run": {
+        MarkChanged: CELLS, GradingStarted: CELLS, PaperChanged: CELLS, RunChanged: CELLS, PresenceChanged: MARKS,
+    },
+    "papers": {PaperChanged: CELLS, PresenceChanged: MARKS},
+    "results": {MarkChanged: "sign marks", PaperChanged: "sign marks"},
+    "paper": {MarkChanged: "sign marks", PaperChanged: "sign head", PresenceChanged: LINE},
+    "quiz": {QuizChanged: "sign quiz"},
+    "lists": {MarkChanged: "sign changed", PaperChanged: "sign changed", RunChanged: "sign changed"},
+}  # fmt: skip
+# Looked at by the channel itself: what its screens may see is asked anew, and the page told by a sign.
+SCREENS: Mapping[type[Event], str] = {ScreenChanged: "sign moved", BoardChanged: "sign moved"}
 
 
 def changes(entry: Entry, kind: BoardKind, board_id: int) -> bool:

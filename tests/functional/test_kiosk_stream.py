@@ -106,7 +106,7 @@ async def rename(db: Database, board: Board, title: str) -> None:
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - nothing tells a test of it
             await asyncio.sleep(0.01)
 
 
