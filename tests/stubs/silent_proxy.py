@@ -14,9 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class SilentProxy:
-    """Listens on a port of this machine and passes everything on to a unix socket. Use it as `async with`."""
+    """Listens on a port of this machine and passes everything on to a unix socket, or to another port.
 
-    def __init__(self, target: Path) -> None:
+    Use it as `async with`.
+    """
+
+    def __init__(self, target: Path | int) -> None:
         self._target = target
         self._server: asyncio.Server | None = None
         self._links: set[asyncio.Task[None]] = set()
@@ -54,7 +57,10 @@ class SilentProxy:
         passing = self._passing
         if not passing.is_set():  # accepted by the kernel of a host behind which nobody answers
             await asyncio.Event().wait()
-        there, back = await asyncio.open_unix_connection(str(self._target))
+        if isinstance(self._target, int):
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        else:
+            there, back = await asyncio.open_unix_connection(str(self._target))
         try:
             await asyncio.gather(
                 self._pump(reader, back, passing),

@@ -48,20 +48,13 @@
   document.addEventListener("htmx:error", failed);
   document.addEventListener("htmx:response:error", failed);
 
-  // The server says something at least every 15 seconds, if only "live". A longer silence is a dead line. "moved": what
-  // this screen may see has changed.
-  const SILENCE = 25000;
+  // The server says something at least every 15 seconds, if only "live". A longer silence is a dead line: a computer that
+  // slept, a network that went without a word. "moved": what this screen may see has changed.
+  const SILENCE = 20000;
   document.addEventListener("htmx:sse:before:message", () => { heard = Date.now(); if (link && link.reader) isUp(); });
-  let beats = false;
-  document.addEventListener("live", () => { beats = true; });
   document.addEventListener("moved", () => reload(0));
-
-  let ticked = Date.now();
   setInterval(() => {
-    const now = Date.now();
-    const slept = now - ticked > 10000;
-    ticked = now;
-    if (slept || (beats && now - heard > SILENCE)) { heard = now; renew(); }
+    if (link && link.reader && Date.now() - heard > SILENCE) { heard = Date.now(); renew(); }
     sign();
   }, 1000);
   addEventListener("offline", isDown);
