@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import User
@@ -114,7 +114,7 @@ async def last_changes(
         .join(MarkChange, MarkChange.mark_id == Mark.id)
         .outerjoin(User, User.id == MarkChange.user_id)
         .where(Mark.paper_id == paper_id, Mark.question_id.in_(question_ids))
-        .distinct(Mark.question_id)
+        .ext(distinct_on(Mark.question_id))
         .order_by(Mark.question_id, MarkChange.id.desc())
     )
     return {row.question_id: (row.user_id, row.name) for row in rows}

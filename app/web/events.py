@@ -77,7 +77,7 @@ async def _send(request: web.Request, response: web.StreamResponse, page: Subscr
             await response.write((await view.beat() or BEAT).encode())
             beat = loop.time() + min(HEARTBEAT_SECONDS, view.patience())
         try:
-            entries = await page.next(max(0.0, beat - loop.time()))
+            entries = await page.next(max(0.0, min(beat, end) - loop.time()))
         except TimeoutError:
             continue
         if entries is None:
