@@ -66,6 +66,12 @@ REQUEST_SECONDS = Histogram(
 OPEN_STREAMS = Gauge(
     "zhupi_open_streams", "Pages that listen to a stream.", multiprocess_mode="livesum", registry=REGISTRY
 )
+SCREENS = Gauge(
+    "zhupi_screens",
+    "Classroom screens and previews that are connected.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
 LOOP_LAG = Histogram(
     "zhupi_event_loop_lag_seconds",
     "How late the event loop wakes: the longest work without a pause.",

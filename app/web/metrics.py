@@ -13,6 +13,7 @@ from sqlalchemy.pool import QueuePool
 from app import metrics
 from app.keys import BUS, DATABASE
 from app.upkeep.state import ASIDE, State
+from app.web.connected import CONNECTED
 from app.web.health import LOOK
 from app.web.middleware.proxies import parse
 from app.web.middleware.sign_in import public
@@ -48,6 +49,7 @@ def from_inside(request: web.Request) -> bool:
 def sample(app: web.Application) -> None:
     """Take the figures that are not events: open streams, connections, the process itself."""
     metrics.OPEN_STREAMS.set(app[BUS].open_pages)
+    metrics.SCREENS.set(app[CONNECTED].screens)
     pool = app[DATABASE].engine.pool
     if isinstance(pool, QueuePool):
         metrics.POOL_IN_USE.set(pool.checkedout())

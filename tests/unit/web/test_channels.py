@@ -113,6 +113,7 @@ async def test_a_busy_line_is_skipped_and_gets_only_the_newest() -> None:
     assert transport.written == [] and ours.late == {slow}
     transport.waiting = 0
     ours.look_at_late()
+    assert ours.frame is not None
     assert transport.written == [ours.frame.chunk] and not ours.late
 
 
