@@ -20,6 +20,8 @@ from app.scheme.types import Kind
 
 ANSWER_TOLD = frozenset((Kind.NUMBER, Kind.BLANK, Kind.MATHS))  # whose reference answer fits a line
 LONGEST_TOLD = 80
+SIZES = (("large", 6.0), ("middle", 12.5), ("small", 18.0))  # and how many lines they have room for, on 16:9
+PROMPT_LINE = 1.6  # a prompt's line is so much taller than an option's
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,17 @@ class QuizBoard:
     told: str = ""
     choice: bool = False
     smallest: int = SMALLEST
+
+    @property
+    def size(self) -> str:
+        """How large it may be written, "large" to "tiny": by about how many lines it takes, see css/quiz.css."""
+        texts = [bar.label or _named(bar.option) for bar in self.bars] or [
+            _named(each) for each in self.options
+        ]
+        lines = PROMPT_LINE * _lines(self.prompt, 40) + sum(_lines(text, 58) for text in texts)
+        # A revealed answer has a bar of its own.
+        lines += 0.7 * len(self.bars) + bool(self.told) + bool(self.verdicts)
+        return next((name for name, most in SIZES if lines <= most), "tiny")
 
 
 async def board(session: AsyncSession, board: Board) -> QuizBoard:
@@ -134,6 +147,18 @@ def address_of(asked: QuizRound) -> str:
 def link_of(asked: QuizRound) -> str:
     """The address of the round, for the QR code."""
     return f"{asked.origin}/q/{asked.code}"
+
+
+def _named(option: Option | None) -> str:
+    return option.text if option else ""
+
+
+def _lines(text: str, width: int) -> int:
+    """About how many lines of `width` letters a text takes; a Chinese character is two letters wide."""
+    return sum(
+        max(1, -(-sum(2 if character > "\u2e7f" else 1 for character in line) // width))
+        for line in text.split("\n")
+    )
 
 
 def _verdicts(counted: Mapping[Verdict, int]) -> Mapping[Verdict, int]:

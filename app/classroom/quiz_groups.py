@@ -87,24 +87,46 @@ async def groups(session: AsyncSession, asked: QuizRound) -> Groups:
 
 
 def _grouped(tallies: Sequence[Tally], kind: str, prompt: str) -> Groups:
+    """Groups by what answers say beyond the question's own words; then, of the rest, by these too: "it is colder" is
+    all that some have to say. What is left is a group where enough phones sent the very same."""
+    taken: set[int] = set()
+    made: dict[str, Group] = {}
+    for asked in (prompt, ""):
+        for each in _alike(tallies[:MOST_TEXTS], taken, kind, asked):
+            made.setdefault(each.key, each)
+    by_key: dict[str, list[int]] = {}
+    for place, each in enumerate(tallies):
+        if place not in taken and each.key:
+            by_key.setdefault(each.key, []).append(place)
+    for key, same in by_key.items():
+        if sum(tallies[place].count for place in same) >= SMALLEST and f"={key}" not in made:
+            taken.update(same)
+            places = Counter({place: tallies[place].count for place in same})
+            made[f"={key}"] = _group(f"={key}", tallies[same[0]].text, places, tallies)
+    rest = tuple(each for place, each in enumerate(tallies) if place not in taken)
+    return Groups(tuple(sorted(made.values(), key=lambda each: (-each.count, each.key))), rest)
+
+
+def _alike(tallies: Sequence[Tally], taken: set[int], kind: str, prompt: str) -> list[Group]:
+    """Groups of those that are not taken yet; takes them."""
     from app.classroom.groups import group  # numpy comes with it
 
     # Each as often as it was said: a group's size counts answers, not spellings.
-    at = [place for place, each in enumerate(tallies[:MOST_TEXTS]) for _ in range(each.count)]
-    grouping = group([tallies[place].text for place in at], kind, prompt)
-    made = []
-    taken: set[int] = set()
-    for each in grouping.groups:
+    at = [place for place, each in enumerate(tallies) if place not in taken for _ in range(each.count)]
+    found = []
+    for each in group([tallies[place].text for place in at], kind, prompt).groups:
         places = Counter(at[member] for member in each.members)
-        taken |= set(places)
-        verdicts: Counter[Verdict] = Counter()
-        for place, number in places.items():
-            verdicts[tallies[place].verdict] += number
-        examples = tuple((tallies[place].text, number) for place, number in places.most_common(EXAMPLES))
-        # A number, a word or a formula is said as it is; of sentences, what they share.
-        made.append(Group(each.key, " · ".join(each.words), places.total(), dict(verdicts), examples))
-    rest = tuple(each for place, each in enumerate(tallies) if place not in taken)
-    return Groups(tuple(made), rest)
+        taken.update(places)
+        found.append(_group(each.key, " · ".join(each.words), places, tallies))
+    return found
+
+
+def _group(key: str, said: str, places: Counter[int], tallies: Sequence[Tally]) -> Group:
+    verdicts: Counter[Verdict] = Counter()
+    for place, number in places.items():
+        verdicts[tallies[place].verdict] += number
+    examples = tuple((tallies[place].text, number) for place, number in places.most_common(EXAMPLES))
+    return Group(key, said, places.total(), dict(verdicts), examples)
 
 
 def is_choice(asked: QuizRound) -> bool:
