@@ -114,7 +114,7 @@ _COUNTS = text(
         where p.state <> 'unreadable'
         group by m.paper_id
     )
-    select count(*) as papers, count(*) filter (where p.state = 'received') as received,
+    select count(p.id) as papers, count(*) filter (where p.state = 'received') as received,
         count(*) filter (where p.state = 'unreadable') as unreadable,
         count(*) filter (where m.marks >= q.questions) as graded,
         count(*) filter (where m.asking > 0) as asks,

@@ -66,29 +66,39 @@ class QuestionsBoard:
         """Whether any question has something to show."""
         return any(bar.known for bar in self.bars)
 
+    @property
+    def some_few(self) -> bool:
+        """Whether a question has no mean."""
+        return any(bar.percent is None for bar in self.bars)
 
-# A pupil with several papers counts once towards FEWEST; a paper that is nobody's yet counts for itself. Points above
-# the question's (it was worth more once) are full.
+
+# Of a pupil's papers only the newest that was read counts towards FEWEST (`pupil`), so that copies make no crowd; a
+# paper that is nobody's yet counts for itself. Points above the question's (it was worth more once) are full.
 _QUESTIONS = text(
     """
-    with p as (select id, coalesce(student_id, -id) as pupil from papers where assignment_id = :assignment),
+    with p as (
+        select id, row_number() over (
+            partition by coalesce(student_id, -id) order by state = 'read' desc, id desc
+        ) = 1 as pupil
+        from papers where assignment_id = :assignment
+    ),
     m as (
-        select m.question_id, count(distinct p.pupil) as seen,
-            count(distinct p.pupil) filter (where m.state <> 'needs_teacher') as pupils,
+        select m.question_id, count(*) filter (where p.pupil) as seen,
+            count(*) filter (where p.pupil and m.state <> 'needs_teacher') as pupils,
             count(*) filter (where m.state = 'decided') as decided,
             count(*) filter (where m.state = 'graded') as pencil,
             count(*) filter (where m.state = 'needs_teacher') as asks,
-            avg(least(1, greatest(0, m.points / nullif(q.points, 0)))) filter (
+            avg(least(q.points, greatest(0, m.points)) / nullif(q.points, 0)) filter (
                 where m.state <> 'needs_teacher'
             ) as share
         from p
         join marks m on m.paper_id = p.id
-        join questions q on q.id = m.question_id
+        join questions q on q.id = m.question_id and q.assignment_id = :assignment
         where m.state = 'needs_teacher' or m.points is not null
         group by m.question_id
     ),
     a as (
-        select a.question_id, count(distinct p.pupil) as located,
+        select a.question_id, count(*) filter (where p.pupil) as located,
             count(*) filter (where not a.found or a.text !~ '[^[:space:]]') as blank
         from p join paper_answers a on a.paper_id = p.id
         group by a.question_id
