@@ -15,6 +15,7 @@ from app.classroom import answers, misconceptions
 from app.classroom.groups import Grouping, find
 from app.classroom.misconceptions import Pick
 from app.classroom.models import Board
+from app.scheme.types import Kind
 
 MOST_ANSWERS = 60
 """Different answers of a group that the page lists."""
@@ -32,7 +33,8 @@ class Said:
 class Choice:
     """A group to pick: its answers, the most frequent first; `more` further ones are not listed.
 
-    `shown` says that screens show it. `words` are what its answers share; `count` 0 is a pick whose group is gone.
+    `shown` says that screens show it. `words` are what its answers share; `count` 0 is a pick whose group is gone;
+    `right`: its number is right, its unit or form is not.
     """
 
     key: str
@@ -43,6 +45,7 @@ class Choice:
     share: int
     answers: tuple[Said, ...]
     more: int
+    right: bool
 
     @property
     def id(self) -> str:
@@ -91,7 +94,9 @@ async def page(session: AsyncSession, assignment: Assignment, board: Board, ques
     made = await misconceptions.grouping(question, texts)
     picks = [pick for pick in misconceptions.picks_of(board) if pick.question_id == question.id]
     others, more = _said(made.others, texts)
-    return Page(tabs, question, _choices(picks, made, texts), others, more, len(texts), stamp(board))
+    return Page(
+        tabs, question, _choices(question, picks, made, texts), others, more, len(texts), stamp(board)
+    )
 
 
 def stamp(board: Board) -> str:
@@ -102,10 +107,17 @@ def stamp(board: Board) -> str:
 
 def _first(tabs: Sequence[Tab]) -> Question | None:
     on = next((tab.question for tab in tabs if tab.on), None)
-    return on or max(tabs, key=lambda tab: tab.wrong).question if tabs else None
+    # Essays last: a class seldom says the same in them.
+    return (
+        on or max(tabs, key=lambda tab: (tab.question.kind != Kind.ESSAY, tab.wrong)).question
+        if tabs
+        else None
+    )
 
 
-def _choices(picks: Sequence[Pick], made: Grouping, texts: Sequence[str]) -> tuple[Choice, ...]:
+def _choices(
+    question: Question, picks: Sequence[Pick], made: Grouping, texts: Sequence[str]
+) -> tuple[Choice, ...]:
     found = find([pick.key for pick in picks], made.groups)
     taken = {each.key for each in found.values()}
     free = [Pick(0, each.key, shown=False) for each in made.groups if each.key not in taken]
@@ -116,7 +128,9 @@ def _choices(picks: Sequence[Pick], made: Grouping, texts: Sequence[str]) -> tup
         words = groups[pick.key].words if pick.key in groups else misconceptions.words_of(pick.key)
         listed, more = _said(members, texts)
         share = round(100 * len(members) / len(texts)) if texts else 0
-        rows.append(Choice(pick.key, pick.label, pick.shown, words, len(members), share, listed, more))
+        key = groups[pick.key].key if pick.key in groups else pick.key
+        right = misconceptions.is_right(question, key)
+        rows.append(Choice(pick.key, pick.label, pick.shown, words, len(members), share, listed, more, right))
     shown = [row for row in rows if row.shown]
     hidden = sorted((row for row in rows if not row.shown), key=lambda row: (-row.count, row.key))
     return (*shown, *hidden)

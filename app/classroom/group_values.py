@@ -47,6 +47,7 @@ _NUMBER = re.compile(
 )
 # 1,5 as a decimal, where a single number is asked for; in a list of gaps the comma parts two answers.
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d+),(\d{1,2})(?![\d,.])")
+_SEPARATED = re.compile(r"[;；,，、\n/|]+")
 _UNIT = re.compile(
     rf"\s*(?P<unit>°\s*[cfk]|%|[^\W\d_{_CJK}]+(?:[/*^]-?[^\W_{_CJK}]+)*|[{_CJK}]{{1,4}})?", re.I
 )
@@ -88,6 +89,27 @@ def value_of(text: str, kind: str) -> Value:
     if kind == Kind.BLANK:
         return _number(text) or _words(_GAP.sub(" ", folded(text)))
     return _number(text) or _words(text)
+
+
+def gaps(text: str, right: Sequence[str]) -> tuple[Value, ...] | None:
+    """The wrong gaps of an answer to a blank with several, each with its number; None where they cannot be told apart.
+
+    `right` is what each gap asks for, alternatives joined by "|".
+    """
+    written = _GAP.sub("\n", _CIRCLED.sub("\n", text[:LONGEST]))
+    for split in (_SEPARATED, _SPACE):
+        parts = [part for part in split.split(written.strip()) if plain(part)]
+        if len(parts) == len(right):
+            break
+    else:
+        return None
+    found = []
+    for number, (part, asked) in enumerate(zip(parts, right, strict=True)):
+        value = value_of(part, Kind.BLANK)
+        if value.key not in {value_of(each, Kind.BLANK).key for each in asked.split("|")}:
+            sign = chr(ord("①") + number) if number < 20 else f"({number + 1})"
+            found.append(Value(f"{sign}{value.key}", f"{sign} {value.shown}", True))
+    return tuple(found)
 
 
 def shown(values: Sequence[Value]) -> str:

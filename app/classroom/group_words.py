@@ -30,7 +30,8 @@ _STOP = frozenset(
         "a an the of to in on at by for with from as and or but is are was were be been being am it its this that"
         " these those there so if then than will would can could should may might must has have had having do does"
         " did i you he she we they me him us them my your his her our their because since when while which who what"
-        " how why also just only very more most some any all each into about over up out get gets got"
+        " how why also just only very more most some any all each into about over up out get gets got go goes going"
+        " went thing things lot lots really think thinks"
         " der die das den dem des ein eine einen einem einer eines und oder aber ist sind war wird werden wurde zu im"
         " in am an auf aus mit von vom bei beim für als auch es sie er wir ich man sich dass wenn dann weil da hat"
         " haben kann können soll sollte muss zum zur so wie nur durch um nach über",
@@ -47,7 +48,7 @@ _PARTICLES = frozenset(
 _HOLLOW = tuple(
     re.findall(r"\S+", "时候 因为 所以 可以 需要 这个 就是 如果 但是 而且 然后 应该 比较 由于 因此 之间")
 )
-_EDGES = frozenset("的了和与也就都而及或着地得之其所又再还是在把被")
+_EDGES = frozenset("为的了和与也就都而及或着地得之其所又再还是在把被")
 
 LONGEST_PHRASE = 14
 """Length of shared words: characters of Chinese, half as many words of other scripts."""
@@ -178,7 +179,7 @@ def shared(texts: Sequence[Sequence[str]], counts: Sequence[int], asked: Asked, 
     """The longest phrases in at least SHARE of the texts and in `least`, by how much they say; at most PHRASES.
 
     Texts occur `counts` times. A phrase is left out when it says nothing (only small words, or only what the question
-    says), and when one that says more has most of its words.
+    says), and when one that says more has half of its words.
     """
     need = max(least, int(np.ceil(SHARE * sum(counts) - 1e-9)))
     support = _frequent(texts, counts, need)
@@ -256,5 +257,5 @@ def _weight(phrase: Phrase, asked: Asked) -> float:
 
 
 def _repeats(phrase: Phrase, other: Phrase) -> bool:
-    """Whether a phrase says little that another does not: most of its words stand there."""
-    return sum(token in other for token in phrase) * 2 > len(phrase)
+    """Whether a phrase says little that another does not: half of its words stand there."""
+    return sum(token in other for token in phrase) * 2 >= len(phrase)

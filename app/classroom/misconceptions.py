@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Question
 from app.classroom import answers
+from app.classroom.group_values import value_of
 from app.classroom.groups import SMALLEST, Group, Grouping, find, group
 from app.classroom.models import Board
+from app.scheme.types import Kind
 
 LONGEST_LABEL = 80  # characters: what fits a line across a room
 LONGEST_KEY = 200
@@ -47,13 +49,17 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One group on a screen. `label` is the teacher's name for it, `words` what its answers share, `share` the part of
-    all wrong answers in per cent."""
+    """One group on a screen.
+
+    `label` is the teacher's name for it, `words` what its answers share, `share` the part of all wrong answers in per
+    cent. `right` says that the value itself is right: it is its unit or form that costs points.
+    """
 
     label: str
     words: tuple[str, ...]
     count: int
     share: int
+    right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +97,23 @@ def board_values(
 ) -> MisconceptionsBoard:
     """What screens show of the picked groups: counts and shared words only."""
     found = find([pick.key for pick in picks], made.groups)
-    rows = tuple(_row(pick, found.get(pick.key), total) for pick in picks)
+    rows = tuple(_row(pick, found.get(pick.key), total, question) for pick in picks)
     others = len(made.others)
     return MisconceptionsBoard(question, rows, total, others if others >= SMALLEST else 0)
 
 
-def _row(pick: Pick, found: Group | None, total: int) -> Row:
+def _row(pick: Pick, found: Group | None, total: int, question: Question) -> Row:
     words = found.words if found else words_of(pick.key)
     count = len(found.members) if found else 0
-    return Row(pick.label, words, count, round(100 * count / total) if total else 0)
+    share = round(100 * count / total) if total else 0
+    return Row(pick.label, words, count, share, is_right(question, found.key if found else pick.key))
+
+
+def is_right(question: Question, key: str) -> bool:
+    """Whether a group's answers have the right number: then their unit or form is what is wrong with them."""
+    if question.kind != Kind.NUMBER or not key.startswith("="):
+        return False
+    return any(value_of(right, Kind.NUMBER).key == key[1:] for right in question.references)
 
 
 def words_of(key: str) -> tuple[str, ...]:
@@ -116,7 +130,9 @@ async def grouping(question: Question, texts: list[str]) -> Grouping:
     loop = asyncio.get_running_loop()
     making = _making.setdefault(loop, {})
     if place not in making:
-        making[place] = loop.run_in_executor(_thread, group, texts, question.kind, question.prompt)
+        making[place] = loop.run_in_executor(
+            _thread, group, texts, question.kind, question.prompt, tuple(question.references)
+        )
         making[place].add_done_callback(lambda done: _keep(making, place, done))
     # Several wait for one; who leaves does not end it.
     return await asyncio.shield(making[place])
@@ -124,7 +140,7 @@ async def grouping(question: Question, texts: list[str]) -> Grouping:
 
 def _place(question: Question, stamp: answers.Stamp) -> tuple[object, ...]:
     """What a grouping depends on, and nothing else."""
-    return (question.kind, question.prompt, stamp.count, stamp.digest)
+    return (question.kind, question.prompt, tuple(question.references), stamp.count, stamp.digest)
 
 
 def _keep(

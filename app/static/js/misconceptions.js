@@ -24,16 +24,14 @@
     if (sourceElement === form() && stamp && request.body && request.body.set) request.body.set("stamp", stamp.value);
   });
 
-  // A row that is ticked moves up to the others: the focus goes with it.
-  document.addEventListener("htmx:before:swap", () => {
-    focused = document.activeElement && document.activeElement.closest("#misconceptions") ? document.activeElement.id : "";
-  });
+  // A row that is ticked or moved takes the focus with it.
+  document.addEventListener("focusin", (event) => { focused = event.target.closest("#choose") ? event.target.id : ""; });
   document.addEventListener("htmx:after:swap", () => {
     const field = focused && document.getElementById(focused);
-    if (field && document.activeElement === document.body) {
-      const other = field.disabled ? field.parentElement.querySelector("button:not([disabled])") : field;
-      if (other) other.focus({ preventScroll: true });
-    }
+    // A button that became disabled keeps the focus for a moment, then nobody has it.
+    if (!field || (document.activeElement !== document.body && !field.disabled)) return;
+    const other = field.disabled ? field.parentElement.querySelector("button:not([disabled])") : field;
+    if (other) other.focus({ preventScroll: true });
   });
 
   const again = () => {

@@ -108,6 +108,24 @@ def test_the_same_value_is_one_answer(kind: Kind, texts: list[str], shown: str |
         assert found.groups[0].words == (shown,)
 
 
+def test_the_wrong_gaps_of_a_blank_are_grouped_gap_by_gap() -> None:
+    right = ["升华", "凝华", "放出 | 放热"]
+    texts = [
+        "升华；凝固；放热",
+        "①升华 ②凝固 ③放出",
+        "蒸发、凝固、放",
+        "蒸发 凝华 放出",
+        "1. 蒸发 2. 凝华 3. 放出",
+        "不会",
+    ]
+    found = group(texts, Kind.BLANK, "", right)
+    assert [(each.words, each.members) for each in found.groups] == [
+        (("① 蒸发",), (2, 3, 4)),
+        (("② 凝固",), (0, 1, 2)),
+    ]
+    assert found.others == (5,)
+
+
 def test_other_numbers_and_letters_are_never_alike() -> None:
     assert group(["4200", "4201", "4202", "4203"], Kind.NUMBER).groups == ()
     assert group(["AB", "ABC", "ABD", "ABCD"], Kind.CHOICE).groups == ()
@@ -184,6 +202,7 @@ def test_a_group_is_given_to_one_key_only_and_values_never_by_likeness() -> None
     ],
 )
 def test_strange_answers_are_answers(kind: Kind, texts: list[str]) -> None:
+    assert group(texts, kind, "", ["", "1", "|"]).others is not None
     found = group(texts, kind, "?" * 100)
     places = [*found.others, *(at for each in found.groups for at in each.members)]
     assert len(places) == len(set(places)) <= len(texts)
