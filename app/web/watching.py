@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from aiohttp import web
+from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.assignments import store
@@ -46,12 +48,14 @@ async def _follow(request: web.Request, class_id: int | None) -> web.StreamRespo
     end = loop.time() + LIFE_SECONDS
     ids = await _ids(request, class_id)
     response = await opened(request)
-    while loop.time() < end:
-        async with request.app[BUS].watch(ids, KINDS) as watch:
-            fresh = await _tell(request, response, watch, class_id, ids, end)
-        if fresh is None:
-            break
-        ids = fresh
+    # While Redis is away the stream ends, and the page comes back again and again.
+    with suppress(RedisError):
+        while loop.time() < end:
+            async with request.app[BUS].watch(ids, KINDS) as watch:
+                fresh = await _tell(request, response, watch, class_id, ids, end)
+            if fresh is None:
+                break
+            ids = fresh
     return response
 
 

@@ -356,7 +356,8 @@ async def test_it_goes_on_while_redis_or_the_database_are_away(
     server: TestServer, world: World, heat: tuple[Assignment, list[Paper]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.2)
-    listener = await listen(await enter(server, world), heat[0])
+    client = await enter(server, world)
+    listener = await listen(client, heat[0])
 
     async def away(*_: object) -> int:
         raise ConnectionError
@@ -364,3 +365,4 @@ async def test_it_goes_on_while_redis_or_the_database_are_away(
     monkeypatch.setattr(server.app[REDIS], "exists", away)
     for _ in range(4):
         assert await listener.next() == ""
+    await client.close()
