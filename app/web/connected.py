@@ -13,7 +13,8 @@ from aiohttp import web
 from app.classroom import seen
 from app.classroom.seen import Place
 from app.keys import DATABASE
-from app.web.channels import GO, SLICE, Channel, Line
+from app.web import frames
+from app.web.channels import GO, LIVE, SLICE, Channel, Line
 from app.web.middleware.errors import is_away
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,10 @@ OTHER_FILES = 512  # descriptors that the rest of the process needs
 MOST_FILES = 65_536
 PER_TOKEN = 4  # a screen that lost its network may leave streams behind that nobody has closed yet
 YOUNG_SECONDS = 20.0  # a stream of this age is not such a one
+
+
+# The last word of a stream whose time is over: nothing is wrong, come back at once.
+AT_ONCE = frames.sign(LIVE, 200)
 
 
 class FullError(Exception):
@@ -166,7 +171,7 @@ class Connected:
         for channel in self.channels:
             for line in list(channel.lines):
                 if now >= line.ends_at:
-                    line.end()
+                    line.end(AT_ONCE)
                 else:
                     channel.beat(line)
                 written += 1

@@ -19,9 +19,9 @@ from app.web.forms import path_id
 from app.web.middleware.headers import for_stream
 from app.web.middleware.sign_in import SCREEN_COOKIE, public, still_signed_in, user_of
 
-# A stream ends after so many seconds, spread by a quarter, so that screens move to a replica that came later.
-SCREEN_SECONDS = 3_600.0
-PREVIEW_SECONDS = 600.0
+# A stream ends after so many seconds, spread by a quarter, and is begun anew a moment later: screens move to a replica
+# that came later, and before nginx, reloaded, cuts off what its old workers still hold (nginx.conf).
+LIFE_SECONDS = 480.0
 SIGNED_IN_SECONDS = 15.0  # a preview is looked at so often: is its teacher still signed in?
 # What a client waits before it comes back, each its own time: after a restart 2,000 come back over four seconds.
 RETRY_MS = (500, 4_000)
@@ -34,23 +34,32 @@ FULL = Text(N_("Too many screens are connected here. This one tries again by its
 @public
 async def screen(request: web.Request) -> web.StreamResponse:
     """The board of the screen whose token is in the cookie; 404 for a token that is not paired (any more)."""
-    token = request.cookies.get(SCREEN_COOKIE, "")
-    async with request.app[DATABASE].begin() as db:
-        found = await seen.by_token(db, digest(token)) if token else None
-    if found is None:
-        raise web.HTTPNotFound
-    number, place = found
+    number, place = await _found(request)
     return await _hold(request, place, f"screen {number}", number)
 
 
 async def preview(request: web.Request) -> web.StreamResponse:
     """A board as its screens see it, for a teacher of its class."""
+    place = await _seen_by_teacher(request)
+    return await _hold(request, place, f"user {user_of(request).id} board {place.board_id}", None)
+
+
+# On their own, so that no database session lives on in the frame of a request that sleeps for minutes.
+async def _found(request: web.Request) -> tuple[int, Place]:
+    token = request.cookies.get(SCREEN_COOKIE, "")
+    async with request.app[DATABASE].begin() as db:
+        found = await seen.by_token(db, digest(token)) if token else None
+    if found is None:
+        raise web.HTTPNotFound
+    return found
+
+
+async def _seen_by_teacher(request: web.Request) -> Place:
     async with request.app[DATABASE].begin() as db:
         board = await boards.for_teacher(db, path_id(request), user_of(request).id)
     if board is None:
         raise web.HTTPNotFound
-    place = seen.place_of(board)
-    return await _hold(request, place, f"user {user_of(request).id} board {place.board_id}", None)
+    return seen.place_of(board)
 
 
 async def _hold(request: web.Request, place: Place, owner: str, screen_id: int | None) -> web.StreamResponse:
@@ -84,7 +93,7 @@ async def _hold(request: web.Request, place: Place, owner: str, screen_id: int |
         transport=transport,
         chunked=response.chunked,
         ended=asyncio.get_running_loop().create_future(),
-        ends_at=now + (SCREEN_SECONDS if screen_id else PREVIEW_SECONDS) * random.uniform(0.75, 1.25),  # noqa: S311
+        ends_at=now + LIFE_SECONDS * random.uniform(0.75, 1.25),  # noqa: S311
         opened_at=now,
         shown=frames.digest_of(request.headers.get("Last-Event-ID", "")),
         owner=owner,

@@ -450,6 +450,7 @@ async def test_a_life_ends_and_a_signed_out_teacher_sees_nothing_more(
     await stream.board()
     next(iter(the_channel(server).lines)).ends_at = 0.0
     await server.app[CONNECTED]._beat(1.0)
+    assert await stream.event() == ("live", "") and stream.retry == 200
     with pytest.raises(EOFError):
         await stream.event()
     alice = await sign_in(world.alice)

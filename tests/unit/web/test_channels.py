@@ -190,7 +190,7 @@ async def test_beats_go_to_all_and_lives_end() -> None:
         ours.add(one)
     lines[0][0].ends_at = 0.0
     await all_._beat(asyncio.get_running_loop().time())
-    assert lines[0][0].ended.done() and lines[0][1].written == []
+    assert lines[0][0].ended.done() and lines[0][1].written == [connected.AT_ONCE.chunk]
     assert all(transport.written == [BEAT.chunk] for _, transport in lines[1:])
 
 
