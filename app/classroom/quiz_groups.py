@@ -92,8 +92,8 @@ def _grouped(tallies: Sequence[Tally], kind: str, prompt: str) -> Groups:
     taken: set[int] = set()
     made: dict[str, Group] = {}
     for asked in (prompt, ""):
-        for each in _alike(tallies[:MOST_TEXTS], taken, kind, asked):
-            made.setdefault(each.key, each)
+        for found in _alike(tallies[:MOST_TEXTS], taken, kind, asked):
+            made.setdefault(found.key, found)
     by_key: dict[str, list[int]] = {}
     for place, each in enumerate(tallies):
         if place not in taken and each.key:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
 from typing import Any
 
 from aiohttp import web
@@ -28,18 +26,8 @@ from app.web.phones import (
 )
 from app.web.quiz import LIVE
 
-STATE_SECONDS = 0.7  # a round's state is looked up at most so often, however many phones ask
-STATES_KEPT = 500
 TOO_OFTEN = Text(N_("Too many answers in a short time. Wait a minute, then send your answer again."))
 NO_ROUND = Text(N_("There is no question under this code. Look at the screen again."))
-
-States = OrderedDict[str, tuple[float, dict[str, Any]]]
-STATES = web.AppKey("quiz_states", States)
-
-
-def setup(app: web.Application) -> None:
-    """Give an application what its phones share."""
-    app[STATES] = OrderedDict()
 
 
 @public
@@ -87,15 +75,6 @@ async def submit(request: web.Request) -> web.StreamResponse:
     return response
 
 
-@public
-async def state(request: web.Request) -> web.StreamResponse:
-    """Whether the question is still open, as JSON: {"round", "open", "left"}; phones ask every few seconds."""
-    found = await _state(request.app, plain_code(request.match_info["code"]))
-    response = web.json_response(found, status=200 if found else 404)
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 class _OftenError(ProblemError):
     status = 429
 
@@ -117,29 +96,6 @@ async def _asked(request: web.Request, code: str) -> QuizRound | None:
         return None
     async with request.app[DATABASE].begin() as db:
         return await quiz_store.by_code(db, code)
-
-
-async def _state(app: web.Application, code: str) -> dict[str, Any]:
-    kept = app[STATES]
-    moment, found = kept.get(code, (float("-inf"), {}))
-    if time.monotonic() - moment < STATE_SECONDS:
-        return found
-    found = {}
-    if code:
-        async with app[DATABASE].begin() as db:
-            asked = await quiz_store.by_code(db, code)
-            if asked is not None:
-                clock = clock_of(asked, await quiz_store.now(db))
-                is_open = asked.closed_at is None and (clock is None or clock.left > 0)
-                found = {
-                    "round": asked.id,
-                    "open": is_open,
-                    "left": clock.left if clock and is_open else None,
-                }
-    kept[code] = (time.monotonic(), found)
-    while len(kept) > STATES_KEPT:
-        kept.popitem(last=False)
-    return found
 
 
 async def _unknown(request: web.Request, phone: Phone) -> web.Response:

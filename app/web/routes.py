@@ -26,6 +26,7 @@ from app.web import (
     papers,
     quiz,
     quiz_phone,
+    quiz_state,
     results,
     roster,
     roster_import,
@@ -151,7 +152,7 @@ def add(app: web.Application) -> None:
     router.add_get("/assignments/{id}/results.csv", exports.as_csv, name="results_csv")
     router.add_get("/assignments/{id}/results.xlsx", exports.as_xlsx, name="results_xlsx")
 
-    quiz_phone.setup(app)
+    quiz_state.setup(app)
     router.add_get("/assignments/{id}/quiz", quiz.show, name="quiz")
     router.add_post("/assignments/{id}/quiz", quiz.begin, name="quiz_begin")
     router.add_post("/assignments/{id}/quiz/{round}/reveal", quiz.reveal, name="quiz_reveal")
@@ -160,4 +161,4 @@ def add(app: web.Application) -> None:
     router.add_get("/q", quiz_phone.enter, name="quiz_enter")
     router.add_get("/q/{code}", quiz_phone.show, name="quiz_phone")
     router.add_post("/q/{code}", quiz_phone.submit, name="quiz_answer")
-    router.add_get("/q/{code}/state", quiz_phone.state, name="quiz_phone_state")
+    router.add_get("/q/{code}/state", quiz_state.show, name="quiz_phone_state")

@@ -19,7 +19,7 @@ from app.classroom.models import BoardKind, QuizAnswer
 from app.db import Database
 from app.events.schema import QuizChanged
 from app.keys import BUS, REDIS
-from app.web import board_view, phones, quiz_phone
+from app.web import board_view, phones, quiz_state
 from tests.conftest import Client, World
 from tests.functional.quiz_help import SignIn, begin, graded, heat, phone, send, stored, the_round
 
@@ -113,7 +113,7 @@ async def test_an_answer_may_be_changed_while_the_question_is_open(
     await teacher.post(f"/assignments/{work.id}/quiz/{round_id}/close")
     assert "takes no answers any more" in await send(mine, code, "C", 409)
     assert [row.text for row in await stored(db, round_id)] == ["B"]
-    await asyncio.sleep(quiz_phone.STATE_SECONDS + 0.05)
+    await asyncio.sleep(quiz_state.STATE_SECONDS + 0.05)
     assert (await (await mine.get(f"/q/{code}/state")).json())["open"] is False
     closed = await (await mine.get(f"/q/{code}")).text()
     assert "This question is closed." in closed and "<form" not in closed
