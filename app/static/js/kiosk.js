@@ -32,7 +32,10 @@
   };
 
   document.addEventListener("htmx:sse:after:connection", (event) => { link = event.detail.connection; heard = Date.now(); isUp(); });
-  document.addEventListener("htmx:sse:before:connection", (event) => { link = event.detail.connection; if (link.attempt > 0) isDown(); });
+  document.addEventListener("htmx:sse:before:connection", (event) => {
+    link = event.detail.connection;
+    if (link.attempt > 0) { isDown(); setTimeout(hurry, 200); }
+  });
   document.addEventListener("htmx:sse:error", (event) => {
     isDown();
     // Not paired any more, or not this teacher's: the page itself says what now.
@@ -57,6 +60,25 @@
     if (link && link.reader && Date.now() - heard > SILENCE) { heard = Date.now(); renew(); }
     sign();
   }, 1000);
+
+  // While the line is down a short question finds out that the server is back before the extension's next try. The first
+  // time several at once: the browser keeps up to six connections, and each may be as dead as the stream's was.
+  let answered = false;
+  let asked = 0;
+  const hurry = () => { if (answered && link.delayCanceller) { answered = false; link.delayCanceller(); } };
+  const ask = () => {
+    const control = new AbortController();
+    const limit = setTimeout(() => control.abort(), 3000);
+    fetch("/health/live", { cache: "no-store", signal: control.signal })
+      .then((answer) => { answered = answer.ok && down > 0; hurry(); })
+      .catch(() => {})
+      .then(() => clearTimeout(limit));
+  };
+  setInterval(() => {
+    if (!link || !down || Date.now() - down < PATIENCE) return;
+    for (let left = asked === down ? 1 : 5; left > 0; left -= 1) ask();
+    asked = down;
+  }, 3000 + Math.random() * 1000);
   addEventListener("offline", isDown);
   addEventListener("online", renew);
 
