@@ -24,6 +24,7 @@ from app.settings import Settings
 from benchmarks import live_parts as parts
 from benchmarks.live_order import order
 from benchmarks.live_parts import Clients, Publisher, percentile, settled, tokens
+from benchmarks.live_quiz import quiz_round
 from benchmarks.report import Figure, write
 
 ROUNDS = 15  # events to all; the bare loop as many
@@ -220,6 +221,7 @@ PARTS: dict[str, Callable[[Settings, Clients, Size], list[Figure]]] = {
     "busy": busy,
     "storm": storm,
     "order": order,
+    "quiz": quiz_round,
     "day": day,
 }
 

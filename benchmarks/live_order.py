@@ -47,7 +47,7 @@ class Listener:
         """Listen until the last event has come; break the line after a random number of events."""
         async with aiohttp.ClientSession(cookies=self.cookies) as session:
             while not self.papers or self.papers[-1] < wanted:
-                stop = len(self.papers) + random.randint(3, 2 * EVENTS // (reconnects + 1))
+                stop = len(self.papers) + random.randint(3, 3 * EVENTS // (2 * reconnects + 2))
                 stop = stop if self.reconnects < reconnects else 10**9
                 await self._listen(session, self.ports[self.reconnects % len(self.ports)], wanted, stop)
                 self.reconnects += 1
