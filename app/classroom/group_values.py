@@ -31,7 +31,11 @@ _SAME = str.maketrans(
         "、": ",",
     }
 )
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+# Circled numbers are those of gaps; what cannot be seen goes.
+_FIRST = {
+    **dict.fromkeys(range(ord("①"), ord("⑳") + 1), " "),
+    **dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)),
+}
 _SPACE = re.compile(r"\s+")
 _MARKS = re.compile(r"[^\w+\-*/=<>^%≤≥≠√°℃.]+|(?<!\d)\.|\.(?!\d)")
 # 1. 2) (3) ① before the gaps of a blank; a number that is the answer itself has no such mark behind it.
@@ -68,27 +72,33 @@ class Value:
 
 def folded(text: str) -> str:
     """NFKC with superscripts as ^n, one sign for each of the common look-alikes, no invisible signs; case is kept."""
-    raised = _RAISED.sub(lambda found: "^" + "".join(_SUPERSCRIPTS[c] for c in found[0]), text[:LONGEST])
-    plain = unicodedata.normalize("NFKC", _CIRCLED.sub(" ", raised)).translate(_SAME)
-    return _INVISIBLE.sub("", plain).strip()
+    cut = text[:LONGEST].translate(_FIRST)
+    if not _SUPERSCRIPTS.keys().isdisjoint(cut):
+        cut = _RAISED.sub(lambda found: "^" + "".join(_SUPERSCRIPTS[c] for c in found[0]), cut)
+    return unicodedata.normalize("NFKC", cut).translate(_SAME).strip()
 
 
 def plain(text: str) -> str:
     """A text in one spelling for comparing: folded, lower case, single spaces, no punctuation but a formula's signs."""
-    return _SPACE.sub(" ", _MARKS.sub(" ", folded(text).casefold())).strip()
+    return _plain(folded(text))
+
+
+def _plain(written: str) -> str:
+    return _SPACE.sub(" ", _MARKS.sub(" ", written.casefold())).strip()
 
 
 def value_of(text: str, kind: str) -> Value:
     """What an answer to a question of this kind says, for comparing. `kind` is one of app.scheme.types.Kind."""
+    written = folded(text)
     if kind == Kind.CHOICE:
-        return _choice(text)
+        return _choice(written)
     if kind == Kind.NUMBER:
-        return _number(text, anywhere=True) or _words(text)
+        return _number(written, anywhere=True) or _words(written)
     if kind == Kind.MATHS:
-        return _formula(text)
+        return _formula(written)
     if kind == Kind.BLANK:
-        return _number(text) or _words(_GAP.sub(" ", folded(text)))
-    return _number(text) or _words(text)
+        return _number(written) or _words(_GAP.sub(" ", written))
+    return _number(written) or _words(written)
 
 
 def gaps(text: str, right: Sequence[str]) -> tuple[Value, ...] | None:
@@ -118,24 +128,21 @@ def shown(values: Sequence[Value]) -> str:
     return min(counts, key=lambda text: (-counts[text], text))
 
 
-def _words(text: str) -> Value:
-    whole = plain(text)
-    return Value(whole, _SPACE.sub(" ", folded(text)).strip(" .,;:!?"), False)
+def _words(written: str) -> Value:
+    return Value(_plain(written), _SPACE.sub(" ", written).strip(" .,;:!?"), False)
 
 
-def _choice(text: str) -> Value:
+def _choice(written: str) -> Value:
     """Letters in the alphabet's order: "B、D", "d b" and "BD" are one answer; else what is written."""
-    written = folded(text)
     runs = _CHOICE.findall(written) or _CHOICE.findall(written.upper() if len(written) <= 12 else "")
     letters = "".join(sorted(set("".join(run for run in runs if len(run) <= 8))))
     if not letters or len(letters) > 8:
-        return _words(text)
+        return _words(written)
     return Value(letters, letters, True)
 
 
-def _number(text: str, anywhere: bool = False) -> Value | None:
+def _number(written: str, anywhere: bool = False) -> Value | None:
     """The value that an answer is; `anywhere`: the one that a working ends in. None where there is none."""
-    written = folded(text)
     if anywhere:
         written = _DECIMAL_COMMA.sub(r"\1.\2", written)
         # Behind the last = that a number follows; a working without = is its last number.
@@ -171,11 +178,11 @@ def _value(match: re.Match[str]) -> float | None:
     return number + 0.0 if abs(number) < 1e300 else None
 
 
-def _formula(text: str) -> Value:
+def _formula(written: str) -> Value:
     """The last formula of an answer without spaces; the case of its letters counts. Else what is written."""
-    pieces = _PIECES.split(_WORDS.sub("\n", folded(text)))
+    pieces = _PIECES.split(_WORDS.sub("\n", written))
     formulas = [_SPACE.sub("", piece).strip(".:!?\"'") for piece in pieces if _OPERATOR.search(piece)]
     formulas = [formula for formula in formulas if len(formula) > 2]
     if not formulas:
-        return _words(text)
+        return _words(written)
     return Value(formulas[-1], formulas[-1], True)

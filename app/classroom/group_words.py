@@ -6,8 +6,9 @@ words are whole words in scripts with spaces, and runs of characters in Chinese 
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -53,6 +54,11 @@ _EDGES = frozenset("为的了和与也就都而及或着地得之其所又再还
 LONGEST_PHRASE = 14
 """Length of shared words: characters of Chinese, half as many words of other scripts."""
 
+MOST_FEATURES = 12_000
+"""Features that are compared; bounds memory."""
+
+_FIRST_LETTER = 0x10000  # behind all that is hard to handle in strings
+
 SHARE = 0.6
 """The part of a group's answers that must have what is called shared."""
 
@@ -65,7 +71,7 @@ Phrase = tuple[str, ...]
 def tokens(text: str) -> list[str]:
     """The words, numbers and signs of a folded text in lower case, Chinese by the character, STOP between clauses."""
     found: list[str] = []
-    for match in _TOKEN.finditer(_LOOSE.sub("", text)):
+    for match in _TOKEN.finditer(_LOOSE.sub("", text) if " " in text else text):
         piece = match[0]
         if match["stop"]:
             if found and found[-1] != STOP:
@@ -109,16 +115,16 @@ def features(parts: Sequence[str], asked: Asked) -> Counter[str]:
     """How often each feature of a text occurs, without what the question says.
 
     Words of scripts with spaces give themselves, their letters in threes and fours (so that forms and misspellings of
-    a word are alike) and pairs of neighbouring words that say something; Chinese gives runs of one to three
-    characters.
+    a word are alike) and pairs of neighbouring words that say something; Chinese gives characters and pairs of
+    them.
     """
     found: list[str] = []
-    last = before = ""  # the tokens before this one that it can be joined with
+    last = ""  # the token before this one, where they can be joined
     run = False  # whether `last` is Chinese
     words, pairs = asked.words, asked.pairs
     for token in parts:
         if token == STOP:
-            before = last = ""
+            last = ""
         elif not glued(token):
             if is_small(token):
                 continue
@@ -126,19 +132,15 @@ def features(parts: Sequence[str], asked: Asked) -> Counter[str]:
                 found.append(f"{last} {token}")
             if token not in words:
                 found.extend(_letters(token))
-            before, last, run = "", token, False
+            last, run = token, False
         else:
             if token not in words and token not in _PARTICLES:
                 found.append(token)
             if not (last and run):
-                before = last = ""
-            elif token not in _PARTICLES or last not in _PARTICLES:
-                known = (last, token) in pairs
-                if not known:
-                    found.append(last + token)
-                if before and not (known and (before, last) in pairs):
-                    found.append(before + last + token)
-            before, last, run = last, token, True
+                last = ""
+            elif (token not in _PARTICLES or last not in _PARTICLES) and (last, token) not in pairs:
+                found.append(last + token)
+            last, run = token, True
     return Counter(found)
 
 
@@ -158,8 +160,8 @@ def likeness(bags: Sequence[Mapping[str, int]], counts: Sequence[int]) -> NDArra
     (Salton and Buckley, "Term-weighting approaches in automatic text retrieval", 1988).
     """
     size = len(bags)
-    numbers: dict[str, int] = {}
-    terms = np.array([numbers.setdefault(f, len(numbers)) for bag in bags for f in bag], dtype=np.int64)
+    numbers: defaultdict[str, int] = defaultdict(itertools.count().__next__)
+    terms = np.array([numbers[feature] for bag in bags for feature in bag], dtype=np.int64)
     rows = np.repeat(np.arange(size), [len(bag) for bag in bags])
     often = np.array([n for bag in bags for n in bag.values()], dtype=np.float64)
     times = np.array(counts, dtype=np.float64)
@@ -167,7 +169,11 @@ def likeness(bags: Sequence[Mapping[str, int]], counts: Sequence[int]) -> NDArra
     weights = np.log1p(often) * (np.log((1 + times.sum()) / (1 + frequency)) + 1)[terms]
     lengths = np.sqrt(np.bincount(rows, weights=weights**2, minlength=size))
     # What stands in one text only makes it longer; it is like nothing, and most features are such.
-    common = np.bincount(terms, minlength=len(numbers)) > 1
+    texts = np.bincount(terms, minlength=len(numbers))
+    common = texts > 1
+    if common.sum() > MOST_FEATURES:
+        # The rarest of the common ones join two texts each: there are many, and each says little.
+        common &= texts > np.sort(texts)[-MOST_FEATURES]
     column = np.cumsum(common) - 1
     kept = common[terms]
     matrix = np.zeros((size, max(1, int(common.sum()))), dtype=np.float32)
@@ -198,34 +204,48 @@ def _frequent(texts: Sequence[Sequence[str]], counts: Sequence[int], need: int) 
     """The runs of tokens of one script in texts that occur `need` times together, with how often.
 
     Level by level: a run is looked at where both runs that are shorter by one are frequent (Agrawal and Srikant, "Fast
-    algorithms for mining association rules", 1994).
+    algorithms for mining association rules", 1994). Each token is one character meanwhile: slices of strings are quick.
     """
+    letters: defaultdict[str, str] = defaultdict(map(chr, itertools.count(_FIRST_LETTER)).__next__)
+    lines = ["".join([letters[token] for token in parts]) for parts in texts]
+    names = {letter: token for token, letter in letters.items()}
+    scripts = {letter: None if token == STOP else glued(token) for token, letter in letters.items()}
     found: dict[Phrase, int] = {}
-    starts: list[Sequence[int]] = [range(len(parts)) for parts in texts]
-    for size in range(1, LONGEST_PHRASE + 1):
-        level: Counter[Phrase] = Counter()
-        places: list[list[tuple[int, Phrase]]] = []
-        for parts, at, count in zip(texts, starts, counts, strict=True):
-            here = [(start, tuple(parts[start : start + size])) for start in at]
-            places.append(here)
-            for phrase in {phrase for _, phrase in here}:
-                level[phrase] += count
-        frequent = {phrase: n for phrase, n in level.items() if n >= need and _is_run(phrase)}
+    level: Counter[str] = Counter()
+    for line, count in zip(lines, counts, strict=True):
+        for letter in set(line):
+            level[letter] += count
+    common = {letter for letter, n in level.items() if n >= need and scripts[letter] is not None}
+    found.update(((names[letter],), level[letter]) for letter in common)
+    places = [[at for at, letter in enumerate(line) if letter in common] for line in lines]
+    for size in range(2, LONGEST_PHRASE + 1):
+        starts = [_followed(at) for at in places]
+        level = Counter()
+        runs = [[line[at : at + size] for at in here] for line, here in zip(lines, starts, strict=True)]
+        for each, count in zip(runs, counts, strict=True):
+            for run in set(each):
+                level[run] += count
+        frequent = {
+            run for run, n in level.items() if n >= need and _is_run(scripts[run[0]], scripts[run[-1]], size)
+        }
         if not frequent:
             break
-        found.update(frequent)
-        for number, here in enumerate(places):
-            good = {start for start, phrase in here if phrase in frequent}
-            starts[number] = [start for start in good if start + 1 in good]
+        found.update((tuple(names[letter] for letter in run), level[run]) for run in frequent)
+        places = [
+            [at for at, run in zip(here, each, strict=True) if run in frequent]
+            for here, each in zip(starts, runs, strict=True)
+        ]
     return found
 
 
-def _is_run(phrase: Phrase) -> bool:
-    """Whether a run stays in one clause and one script, and is not too long for it."""
-    first, last = phrase[0], phrase[-1]
-    if last == STOP or glued(first) != glued(last):
-        return False
-    return glued(first) or len(phrase) <= LONGEST_PHRASE // 2
+def _followed(places: Sequence[int]) -> list[int]:
+    """The places, in order, that are followed by the next one."""
+    return [at for at, after in pairwise(places) if after == at + 1]
+
+
+def _is_run(first: bool | None, last: bool | None, size: int) -> bool:
+    """Whether tokens stay in one clause (a STOP is None) and one script, and are not too many for it."""
+    return last is not None and first == last and (last or size <= LONGEST_PHRASE // 2)
 
 
 def _says(phrase: Phrase, asked: Asked) -> bool:

@@ -23,7 +23,7 @@ from app.scheme.types import Kind
 SMALLEST = 3
 """Answers that make a group: of fewer, a class would know whose they are."""
 
-LIKE = (0.2, 0.12)
+LIKE = (0.24, 0.15)
 """Average likeness down to which answers are joined, and, of those left over, then once more.
 
 Measured on graded answers in Chinese, English and German; the same for all.
@@ -37,6 +37,10 @@ _SAYS = {True: -1, False: 1, None: 0}
 MOST_TEXTS = 1_000
 """Different answers that are compared with each other; further ones belong to no group. Bounds time and memory."""
 
+MOST_CHARACTERS = 150_000
+"""Characters of all answers that are compared, but of each answer SHORTEST at least. Bounds time and memory."""
+
+SHORTEST = 120
 LONGEST_KEY = 200
 
 
@@ -116,7 +120,9 @@ def _alike(loose: Sequence[Sequence[int]], texts: Sequence[str], prompt: str) ->
     by_text = sorted((-len(places), min(texts[place] for place in places), places) for places in loose)[
         :MOST_TEXTS
     ]
-    parts = [tokens(folded(text).casefold()) for _, text, _ in by_text]
+    # Of many answers only the beginning of each is compared.
+    longest = max(SHORTEST, MOST_CHARACTERS // max(1, len(by_text)))
+    parts = [tokens(folded(text[:longest]).casefold()) for _, text, _ in by_text]
     counts = [-count for count, _, _ in by_text]
     alike = likeness([features(each, asked) for each in parts], counts)
     said = np.array([_SAYS[denies(each)] for each in parts], dtype=int)

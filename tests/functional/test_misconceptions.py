@@ -272,22 +272,6 @@ async def test_groups_are_computed_once_for_the_same_answers(
     assert len(calls) == 1 and all(each is made[0] for each in made)
 
 
-async def test_the_loop_is_not_held(wrong: Wrong) -> None:
-    texts = [
-        f"gravity {number} pulls {'down ' * (number % 9)} because air {number * 7}" * 5
-        for number in range(300)
-    ]
-    longest = 0.0
-    loop = asyncio.get_running_loop()
-    making = asyncio.create_task(misconceptions.grouping(wrong.first, texts))
-    while not making.done():
-        begun = loop.time()
-        await asyncio.sleep(0.001)
-        longest = max(longest, loop.time() - begun)
-    # 50 ms on an idle machine; the rest is for one that is not.
-    assert longest < 0.25
-
-
 async def test_a_choice_is_published_and_one_that_changes_nothing_is_not(
     server: TestServer, alice: Client, wrong: Wrong
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import numpy as np
 import pytest
@@ -213,31 +212,6 @@ def test_many_texts_are_bounded_and_the_rest_is_in_no_group() -> None:
     texts = [f"{number} apples fall {number * 7}" for number in range(MOST_TEXTS + 50)]
     found = group(texts)
     assert len(found.others) >= 50
-
-
-def test_three_hundred_answers_are_grouped_at_once() -> None:
-    """Here with a wide margin for a busy machine; on an idle one it is 0.1 s."""
-    words = (
-        "gravity",
-        "air",
-        "speed",
-        "force",
-        "parachute",
-        "weight",
-        "balance",
-        "bigger",
-        "smaller",
-        "constant",
-        "falls",
-        "because",
-        "energy",
-    )
-    chance = random.Random(7)
-    texts = [" ".join(chance.choices(words, k=30))[:200] for _ in range(300)]
-    group(texts[:10])
-    begun = time.process_time()
-    group(texts)
-    assert time.process_time() - begun < 1.0
 
 
 def test_clusters_are_those_of_joining_the_closest_pair() -> None:
