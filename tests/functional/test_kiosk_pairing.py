@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any
@@ -157,6 +158,30 @@ async def test_guessing_is_limited_for_a_teacher_and_for_an_address(
     for _ in range(pairing.WRONG_BY_TEACHER.most + 2):
         again = await sign_in(None)
         assert (await enter(bob, heat, await code_of(again))).status == 303
+
+
+async def test_of_two_teachers_at_once_one_gets_the_screen(
+    sign_in: SignIn, database: Database, world: World, heat: Assignment
+) -> None:
+    alice, bob, screen = await sign_in(world.alice), await sign_in(world.bob), await sign_in(None)
+    code = await code_of(screen)
+    answers = await asyncio.gather(*(enter(each, heat, code) for each in (alice, bob) * 3))
+    assert sorted(answer.status for answer in answers) == [303, 422, 422, 422, 422, 422]
+    assert len(await the_screens(database)) == 1
+
+
+async def test_a_code_whose_pairing_broke_off_is_followed_by_another(
+    sign_in: SignIn, server: Any, database: Database, world: World, heat: Assignment
+) -> None:
+    screen = await sign_in(None)
+    code = await code_of(screen)
+    redis = server.app[REDIS]
+    token_hash = await pairing.take(redis, code, world.alice.id, "")
+    # Between the code and the row the screen keeps its token, or the row would be of one that it no longer has.
+    assert await code_of(screen) == code
+    assert 0 < await redis.ttl(f"pairing:screen:{token_hash}") <= pairing.TAKEN_SECONDS
+    await redis.delete(f"pairing:screen:{token_hash}")
+    assert await code_of(screen) != code
 
 
 async def test_making_codes_is_limited_for_an_address(sign_in: SignIn, server: Any) -> None:
