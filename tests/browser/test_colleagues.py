@@ -79,9 +79,9 @@ async def two(browser: Browser, demo: Served) -> AsyncIterator[Two]:
     await page.goto(f"{demo.url}{work}/run")
     papers = await page.eval_on_selector_all("tbody th a", "all => all.map(a => a.href)")
     yield Two(demo.url, alice, bob, demo.url + work, papers)
-    assert alice.complaints == [] and bob.complaints == []
     await first.close()
     await second.close()
+    assert alice.complaints == [] and bob.complaints == []
 
 
 async def listening(page: Page, stream: str = "paper-live") -> None:
@@ -243,3 +243,34 @@ async def test_a_removed_paper_says_so(two: Two) -> None:
     response = await two.alice.page.request.post(paper + "/remove", headers={"Origin": two.url})
     assert response.ok
     await expect(two.bob.page.locator("#paper-gone")).to_be_visible(timeout=SOON)
+
+
+async def test_pages_in_the_background_leave_connections_to_others(two: Two) -> None:
+    """A browser opens six connections to one server; more papers than that are opened in tabs."""
+    context = two.alice.page.context
+    # Headless tabs are all seen; this is what one in the background says of itself.
+    await context.add_init_script(
+        "Object.defineProperty(document, 'hidden', {get: () => !window.seen, configurable: true})"
+    )
+    tabs = []
+    for paper in two.papers[:7]:
+        tab = await context.new_page()
+        await tab.goto(paper, timeout=10_000)
+        tabs.append(tab)
+    assert not any(
+        [await tab.evaluate("Boolean(document.getElementById('paper-live')._htmx?.sse)") for tab in tabs]
+    )
+    see = "seen => { window.seen = seen; document.dispatchEvent(new Event('visibilitychange')); }"
+    await tabs[0].evaluate(see, True)
+    await listening(tabs[0])
+    await two.bob.page.goto(two.papers[0])
+    await expect(two.bob.page.locator("#presence")).to_contain_text("is marking this paper", timeout=SOON)
+    await tabs[0].evaluate(see, False)
+    await expect(two.bob.page.locator("#presence")).to_be_empty(timeout=SOON)
+    question = (await question_ids(two.bob.page))[2]
+    await give(two.bob.page, question, 0)
+    await expect(two.bob.page.locator(f"#question-{question}.decided")).to_be_visible(timeout=SOON)
+    await tabs[0].evaluate(see, True)  # what was missed comes then
+    await expect(tabs[0].locator(f"#question-{question}.decided")).to_be_visible(timeout=SOON)
+    for tab in tabs:
+        await tab.close()

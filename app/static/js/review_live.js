@@ -58,7 +58,7 @@
     if (sending() || forms().some(stale)) ask();
   });
   live.addEventListener("head", () => { head = true; ask(); });
-  live.addEventListener("gone", () => { document.getElementById("paper-gone").hidden = false; });
+  live.addEventListener("gone", () => { delete live.dataset.live; document.getElementById("paper-gone").hidden = false; });
 
   desk.addEventListener("click", (event) => {
     const button = event.target.closest("[data-take]");
