@@ -249,6 +249,7 @@ async def test_every_question_of_sixty_is_on_the_board(
     assert "cols-5 rows-12" in page and page.count("<li>") == 60
     assert re.findall(r"<b>(\d+)</b>", page) == [str(number) for number in range(1, 61)]
     assert "Explain observation" not in page and "style=" not in page
+    assert len(page.encode()) <= 20_000  # it goes to every screen with every change
 
 
 async def test_a_bars_parts_are_attributes_and_a_prompt_is_escaped_and_cut(
@@ -262,7 +263,7 @@ async def test_a_bars_parts_are_attributes_and_a_prompt_is_escaped_and_cut(
         board = await boards.board(session, assignment, BoardKind.QUESTIONS)
     page = await board_view.render(server.app, board.id, "zh")
     assert page is not None
-    assert '<rect class="pencil" width="50"' in page and '<rect class="decided" width="12"' in page
+    assert '<rect class="pencil" width="50%"' in page and '<rect class="decided" width="12%"' in page
     assert "&lt;b&gt;Why&lt;/b&gt;" in page and "x" * 100 not in page and "老师已定" in page
 
 
