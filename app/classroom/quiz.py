@@ -112,15 +112,17 @@ async def begin(
     raise ProblemError(N_("Somebody else asked a question in this moment. Look at it, then try again."))
 
 
-async def answer(session: AsyncSession, asked: QuizRound, device: str, sent: Sequence[str]) -> int:
-    """Store what a phone sent, instead of what it sent before; the answer's id. `device` is the phone's hash.
+async def answer(
+    session: AsyncSession, asked: QuizRound, device: str, sent: Sequence[str]
+) -> tuple[int, str]:
+    """Store what a phone sent, instead of what it sent before; the answer's id and its words as they are stored.
 
-    Raises ProblemError for an empty answer, ClosedError and FullError.
+    `device` is the phone's hash. Raises ProblemError for an empty answer, ClosedError and FullError.
     """
     said = cleaned(asked, sent)
     stored = await quiz_store.keep(session, asked.id, device, said, value_of(said, asked.kind).key[:200])
     if stored is not None:
-        return stored
+        return stored, said
     now = await quiz_store.by_id(session, asked.id)
     over = now is None or now.closed_at is not None
     if now is not None and now.ends_at is not None:

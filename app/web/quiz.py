@@ -18,6 +18,7 @@ from app.web.access import the_assignment
 from app.web.forms import Form, form_of, int_of, path_id, text_of, to_int
 from app.web.middleware.sign_in import user_of
 from app.web.pages import is_partial, render, url
+from app.web.quiz_state import forget
 
 LIVE = web.AppKey("quiz", Live)
 
@@ -57,6 +58,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
             seconds=int_of(form, "seconds") or None,
         )
     if before is not None:
+        forget(request.app, before.code)
         request.app[LIVE].changed(assignment.id, before.id)
     return await _changed(request, asked)
 
@@ -129,6 +131,7 @@ async def _context(db: AsyncSession, assignment: Assignment, round_id: int | Non
 
 async def _changed(request: web.Request, asked: QuizRound) -> web.Response:
     """Tell every page; the one that asked sees it at once, whether its stream is up or not."""
+    forget(request.app, asked.code)
     request.app[LIVE].changed(asked.assignment_id, asked.id)
     if not is_partial(request):
         location = url(request, "quiz", id=asked.assignment_id)

@@ -8,7 +8,6 @@ from aiohttp import web
 
 from app.classroom import quiz, quiz_groups, quiz_store
 from app.classroom.models import QuizRound
-from app.classroom.quiz_board import clock_of
 from app.i18n import N_, ProblemError, Text
 from app.keys import DATABASE, PLAIN
 from app.web.middleware.sign_in import public
@@ -25,6 +24,7 @@ from app.web.phones import (
     remember,
 )
 from app.web.quiz import LIVE
+from app.web.quiz_state import State, state_of
 
 TOO_OFTEN = Text(N_("Too many answers in a short time. Wait a minute, then send your answer again."))
 NO_ROUND = Text(N_("There is no question under this code. Look at the screen again."))
@@ -49,8 +49,10 @@ async def show(request: web.Request) -> web.StreamResponse:
     code = plain_code(written)
     if code and code != written:
         return web.Response(status=303, headers={"Location": url(request, "quiz_phone", code=code)})
-    asked = await _asked(request, code)
-    return await (_page(request, asked, phone) if asked else _unknown(request, phone))
+    state = await state_of(request.app, code) if code else None
+    if state is None or state.asked is None:
+        return await _unknown(request, phone)
+    return await _page(request, state, phone)
 
 
 @public
@@ -60,17 +62,23 @@ async def submit(request: web.Request) -> web.StreamResponse:
     fields = await read_form(request)
     if isinstance(fields, Text):
         return await _page(request, None, phone, fields, 413 if fields is TOO_LARGE else 400)
-    asked = await _asked(request, plain_code(request.match_info["code"]))
-    if asked is None:
+    code = plain_code(request.match_info["code"])
+    state = await state_of(request.app, code) if code else None
+    if state is not None and (state.asked is None or _meant(fields) not in ("", str(state.asked.id))):
+        # Perhaps the round began in another process, a moment ago.
+        state = await state_of(request.app, code, fresh=True)
+    if state is None or state.asked is None:
         return await _unknown(request, phone)
+    asked = state.asked
     try:
-        stored = await _store(request, asked, phone, fields)
+        stored, said = await _store(request, asked, phone, fields)
     except ProblemError as problem:
-        return await _page(request, asked, phone, problem.text, getattr(problem, "status", 422))
+        state = await state_of(request.app, code, fresh=isinstance(problem, quiz.ClosedError))
+        return await _page(request, state, phone, problem.text, getattr(problem, "status", 422))
     request.app[LIVE].took(asked, stored)
     if request.headers.get("X-Zhupi-Phone"):
-        return await _page(request, asked, phone)
-    response = web.Response(status=303, headers={"Location": url(request, "quiz_phone", code=asked.code)})
+        return await _page(request, state, phone, mine=said)
+    response = web.Response(status=303, headers={"Location": url(request, "quiz_phone", code=code)})
     remember(request, response, phone)
     return response
 
@@ -79,23 +87,20 @@ class _OftenError(ProblemError):
     status = 429
 
 
-async def _store(request: web.Request, asked: QuizRound, phone: Phone, fields: Fields) -> int:
-    if any(name == "round" and value != str(asked.id) for name, value in fields):
+def _meant(fields: Fields) -> str:
+    """The round that the phone's page showed; "" when it does not say."""
+    return next((value for name, value in fields if name == "round"), "")
+
+
+async def _store(request: web.Request, asked: QuizRound, phone: Phone, fields: Fields) -> tuple[int, str]:
+    if _meant(fields) not in ("", str(asked.id)):
         # The teacher went on meanwhile: an answer to one question must not be stored under another.
         raise quiz.ClosedError
     if not await may_send(request, phone):
         raise _OftenError(TOO_OFTEN)
+    sent = [value for name, value in fields if name == "answer"]
     async with request.app[DATABASE].begin() as db:
-        return await quiz.answer(
-            db, asked, phone.device, [value for name, value in fields if name == "answer"]
-        )
-
-
-async def _asked(request: web.Request, code: str) -> QuizRound | None:
-    if not code:
-        return None
-    async with request.app[DATABASE].begin() as db:
-        return await quiz_store.by_code(db, code)
+        return await quiz.answer(db, asked, phone.device, sent)
 
 
 async def _unknown(request: web.Request, phone: Phone) -> web.Response:
@@ -106,24 +111,26 @@ async def _unknown(request: web.Request, phone: Phone) -> web.Response:
 
 async def _page(
     request: web.Request,
-    asked: QuizRound | None,
+    state: State | None,
     phone: Phone,
     problem: Text | None = None,
     status: int = 200,
+    mine: str | None = None,
 ) -> web.Response:
-    """The page of a phone. Its session is not looked at: phones have none."""
+    """The page of a phone; `mine` is its answer, where that is known. Phones have no session."""
     request[PLAIN] = True
+    asked = state.asked if state else None
     context: dict[str, Any] = {"asked": asked, "problem": problem}
-    if asked is not None:
-        async with request.app[DATABASE].begin() as db:
-            mine = await quiz_store.answer_of(db, asked.id, phone.device)
-            clock = clock_of(asked, await quiz_store.now(db))
-        choice = quiz_groups.is_choice(asked)
+    if state is not None and asked is not None:
+        if mine is None:
+            async with request.app[DATABASE].begin() as db:
+                found = await quiz_store.answer_of(db, asked.id, phone.device)
+            mine = found.text if found else ""
         context |= {
-            "mine": mine.text if mine else "",
-            "open": asked.closed_at is None and (clock is None or clock.left > 0),
-            "clock": clock,
-            "choices": quiz.choices(asked) if choice else None,
+            "mine": mine,
+            "open": state.open,
+            "clock": state.clock,
+            "choices": quiz.choices(asked) if quiz_groups.is_choice(asked) else None,
             "longest": quiz.LONGEST_ANSWER,
         }
     response = await render(request, "pages/quiz_phone.html", context, status=status)
