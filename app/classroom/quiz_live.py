@@ -7,10 +7,10 @@ little later. Two that grade the same answer write the same verdict, so nothing 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import Row
@@ -19,7 +19,7 @@ from app.classroom import quiz, quiz_store
 from app.classroom.models import QuizRound, Verdict
 from app.classroom.quiz_store import Graded
 from app.db import Database
-from app.scheme.types import Question
+from app.scheme.types import Kind, Question
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +63,7 @@ class Live:
     def __init__(self, database: Database, grader: Grader, tell: Tell) -> None:
         self._database, self._grader, self._tell = database, grader, tell
         self._new: set[int] = set()
+        self._slow: set[tuple[int, int]] = set()  # (answer, version) of formulas that are being compared
         self._arrived = asyncio.Event()
         self._telling: dict[int, asyncio.TimerHandle | None] = {}
         self._again: set[int] = set()
@@ -152,10 +153,34 @@ class Live:
         for round_id, asked in rounds.items():
             if asked is None:
                 continue
-            graded = await self._judged(asked, [row for row in rows if row.round_id == round_id])
-            async with self._database.begin() as db:
-                await quiz_store.grade(db, graded)
-            self.changed(asked.assignment_id, asked.id)
+            mine = [
+                row for row in rows if row.round_id == round_id and (row.id, row.version) not in self._slow
+            ]
+            work = self._grade_round(asked, mine)
+            if asked.kind == Kind.MATHS:
+                # A formula may take seconds, on purpose too: no other round waits for it.
+                taken = {(row.id, row.version) for row in mine}
+                self._slow |= taken
+                task = asyncio.create_task(self._quietly(work, taken), name="quiz maths")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                await work
+
+    async def _grade_round(self, asked: QuizRound, rows: Sequence[Row[int, int, int, str]]) -> None:
+        graded = await self._judged(asked, rows)
+        async with self._database.begin() as db:
+            await quiz_store.grade(db, graded)
+        self.changed(asked.assignment_id, asked.id)
+
+    async def _quietly(self, work: Coroutine[Any, Any, None], taken: set[tuple[int, int]]) -> None:
+        try:
+            await work
+        except Exception as error:
+            # They wait, and are found again (_pick_up).
+            log.warning("quiz answers not graded yet", error=type(error).__name__)
+        finally:
+            self._slow -= taken
 
     async def _judged(self, asked: QuizRound, rows: Iterable[Row[int, int, int, str]]) -> list[Graded]:
         """Verdicts for rows; what is written alike is graded once."""
