@@ -12,7 +12,10 @@ LONGEST = 300  # characters: a longer address makes a code too fine to be read a
 
 
 def svg(text: str) -> Markup:
-    """A QR code of a text, black on white with its quiet zone; nothing where the text is too long for one."""
+    """A QR code of a text, black on white with its quiet zone; nothing where the text is too long for one.
+
+    It is hidden from screen readers: say the same in words beside it.
+    """
     if len(text) > LONGEST:
         return Markup()
     try:
@@ -20,7 +23,8 @@ def svg(text: str) -> Markup:
     except DataOverflowError:
         return Markup()
     # segno writes numbers and fixed names into it, and nothing of the text.
-    return Markup(code.svg_inline(omitsize=True, dark="#000", light="#fff", svgclass="qr"))  # noqa: S704
+    picture = code.svg_inline(omitsize=True, dark="#000", light="#fff", svgclass="qr")
+    return Markup(picture.replace("<svg ", '<svg aria-hidden="true" ', 1))  # noqa: S704
 
 
 # A board is rendered several times a second while answers arrive, and its code stays the same: 10 ms each.

@@ -62,10 +62,13 @@ async def every_page(page: Page, served: Served) -> list[str]:
         address for address in await hrefs(page, "/classes/") if re.fullmatch(r"/classes/\d+", address)
     ]
     works = await hrefs(page, "/assignments/")
-    pages = ["/", "/account", "/users", "/classes/new"]
+    pages = ["/", "/account", "/users", "/classes/new", "/pair"]
     pages += [classes[0] + end for end in ("", "/settings", "/import", "/assignments/new")]
     for work in works:
-        pages += [work + end for end in ("/scheme", "/scheme/text", "/papers", "/run", "/results")]
+        ends = ("/scheme", "/scheme/text", "/papers", "/run", "/results")
+        pages += [work + end for end in (*ends, "/classroom", "/misconceptions", "/quiz")]
+        await page.goto(f"{served.url}{work}/classroom")
+        pages += await hrefs(page, "/boards/")
         await page.goto(f"{served.url}{work}/run")
         papers = await page.eval_on_selector_all(
             "tbody tr:first-child a, tr:has(.needs_teacher) th a, tr:last-child th a",
@@ -98,7 +101,7 @@ async def test_pages_of_strangers_are_whole(browser: Browser, demo: Served) -> N
     for language in ("en", "zh"):
         context, visitor = await visit(browser, language)
         wrong: list[str] = []
-        for address in ("/sign-in", "/set-up/wrong", "/nothing"):
+        for address in ("/sign-in", "/set-up/wrong", "/nothing", "/kiosk", "/q"):
             await visitor.page.goto(demo.url + address)
             wrong += await check(visitor.page, address, LOOKS + OTHER_LOOKS)
         assert not wrong, "\n" + "\n".join(wrong)
@@ -114,8 +117,9 @@ async def test_no_page_is_heavy(browser: Browser, demo: Served) -> None:
     for address in await every_page(page, demo):
         answers.clear()
         await page.goto(demo.url + address)
-        # Not what a page fetches later: streams do not end, and answers to the page before may still come.
-        bodies = [await answer.body() for answer in answers if answer.request.resource_type != "fetch"]
+        # Not what a page fetches later: streams do not end, and answers to the page before may still come, its icon too.
+        loaded = [answer for answer in answers if answer.request.resource_type not in ("fetch", "other")]
+        bodies = [await answer.body() for answer in loaded]
         weights[address] = sum(len(gzip.compress(body)) for body in bodies)
     heaviest = max(weights, key=lambda address: weights[address])
     assert 10_000 < weights[heaviest] <= MOST_BYTES, (heaviest, weights[heaviest])
