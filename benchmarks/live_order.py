@@ -47,7 +47,7 @@ class Listener:
         """Listen until the last event has come; break the line after a random number of events."""
         async with aiohttp.ClientSession(cookies=self.cookies) as session:
             while not self.papers or self.papers[-1] < wanted:
-                stop = len(self.papers) + random.randint(3, 3 * EVENTS // (2 * reconnects + 2))
+                stop = len(self.papers) + random.randint(3, EVENTS // (reconnects + 1))
                 stop = stop if self.reconnects < reconnects else 10**9
                 await self._listen(session, self.ports[self.reconnects % len(self.ports)], wanted, stop)
                 self.reconnects += 1
@@ -108,8 +108,11 @@ async def _run(
     cookies = await _signed_in(ports[0])
     listeners = [Listener(ports, cookies) for _ in range(count)]
     each = -(-RECONNECTS // count)
-    tasks = [asyncio.create_task(listener.run(EVENTS, each)) for listener in listeners]
     bus, publisher = Bus(settings.redis_url.get_secret_value()), Publisher(settings)
+    start = await bus.last_id(1)  # as a page says it of its own rows
+    for listener in listeners:
+        listener.last_id = start
+    tasks = [asyncio.create_task(listener.run(EVENTS, each)) for listener in listeners]
     for number in range(1, EVENTS + 1):
         await bus.publish(PaperChanged(1, FIRST + number))
         if number % BREAK_EVERY == 0:
