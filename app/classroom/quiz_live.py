@@ -156,6 +156,8 @@ class Live:
             mine = [
                 row for row in rows if row.round_id == round_id and (row.id, row.version) not in self._slow
             ]
+            if not mine:
+                continue
             work = self._grade_round(asked, mine)
             if asked.kind == Kind.MATHS:
                 # A formula may take seconds, on purpose too: no other round waits for it.
