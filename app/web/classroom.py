@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
-from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Assignment
 from app.classroom import boards, screens
 from app.classroom.models import Board, BoardKind
 from app.events.schema import BoardChanged
-from app.i18n import LANGUAGES, N_, Text, language_of_request
+from app.i18n import LANGUAGES, N_, Text
 from app.keys import BUS, DATABASE
-from app.web import board_view
 from app.web.access import assignment_by_id, the_assignment
 from app.web.board_view import NAMES
 from app.web.forms import form_of, path_id, text_of, to_int
@@ -67,29 +65,6 @@ async def context_of(
         "board_language": next(iter(made.values())).language,
         "place": f"{request.host}{url(request, 'kiosk')}",
     }
-
-
-async def preview(request: web.Request) -> web.StreamResponse:
-    """A board as the screens show it, for its teacher, with buttons to hide it."""
-    async with request.app[DATABASE].begin() as db:
-        board = await the_board(request, db)
-        assignment, _ = await assignment_by_id(request, db, board.assignment_id)
-        made = await boards.of(db, assignment)
-    # In the board's language; what is around it is in the teacher's.
-    mine = language_of_request.get()
-    shown = await board_view.render(request.app, board.id, board.language)
-    language_of_request.set(mine)
-    if shown is None:
-        raise web.HTTPNotFound
-    context = {
-        "board": board,
-        "name": NAMES[BoardKind(board.kind)],
-        "shown_board": Markup(shown),  # noqa: S704 - our own template, escaped there
-        "assignment": assignment,
-        "all_hidden": all(each.hidden for each in made.values()),
-        "covered": (),
-    }
-    return await render(request, "pages/board.html", context)
 
 
 async def the_board(request: web.Request, db: AsyncSession) -> Board:

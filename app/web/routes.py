@@ -7,6 +7,7 @@ from aiohttp import web
 from app.web import (
     account,
     assignments,
+    board_preview,
     class_settings,
     classes,
     classroom,
@@ -136,7 +137,7 @@ def add(app: web.Application) -> None:
     router.add_post("/pair", screens.pair_scanned, name="pair_scanned")
     router.add_get("/assignments/{id}/misconceptions", misconceptions.show, name="misconceptions")
     router.add_post("/assignments/{id}/misconceptions", misconceptions.save, name="misconceptions_save")
-    router.add_get("/boards/{id}", classroom.preview, name="board")
+    router.add_get("/boards/{id}", board_preview.show, name="board")
     router.add_post("/boards/{id}/cover", classroom.cover_one, name="board_cover")
     connected.setup(app)
     router.add_get("/kiosk/events", kiosk_stream.screen, name="kiosk_events", allow_head=False)
