@@ -115,6 +115,7 @@ async def test_the_preview_hides_too(room: Room) -> None:
     await room.pair("questions")
     await room.teacher.locator(".boards .card").nth(1).get_by_role("link", name="Preview").click()
     await expect(room.teacher.locator(".board-questions")).to_be_visible()
+    await room.teacher.wait_for_load_state()  # the script that takes the key
     await room.teacher.keyboard.press("h")
     await expect(room.teacher.locator("#board .covered")).to_be_visible(timeout=5000)
     await expect(room.screen.locator(".covered")).to_be_visible(timeout=5000)

@@ -117,7 +117,7 @@ async def test_no_page_is_heavy(browser: Browser, demo: Served) -> None:
     for address in await every_page(page, demo):
         answers.clear()
         await page.goto(demo.url + address)
-        # Not what a page fetches later: streams do not end, and answers to the page before, or its icon, may still come.
+        # Not what a page fetches later: streams do not end, and the page before, or its icon, may still be answered.
         loaded = [answer for answer in answers if answer.request.resource_type not in ("fetch", "other")]
         bodies = [await answer.body() for answer in loaded]
         weights[address] = sum(len(gzip.compress(body)) for body in bodies)
