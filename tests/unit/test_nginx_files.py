@@ -157,7 +157,7 @@ def test_both_lists_have_the_same_replicas_and_only_one_keeps_connections() -> N
     script = (ROOT / "scripts" / "replicas").read_text("utf-8")
     assert re.findall(r"pool (\w+) \"\$1\"(.*)", script) == [
         ("replicas", ""),
-        ("replicas_kept", ' "  keepalive $KEPT;"'),
+        ("replicas_kept", ' "keepalive $KEPT;"'),
     ]
     assert "max_fails=" in script and "fail_timeout=" in script and "zone %s " in script
     sent = {one.words[0]: one.words[1] for one in HTTP.all("proxy_set_header")}
