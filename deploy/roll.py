@@ -35,7 +35,7 @@ def upgrade() -> None:
     _keep_one_back(image, before)
     changed = changes()
     beside(changed)
-    # Its files are mounted from this checkout, and may be other ones now. Last: what it does not take stops nothing else.
+    # Its files are mounted from this checkout, and may be other ones now. Last: what it refuses stops nothing else.
     nginx(RELOAD)
     say("Upgraded in {seconds} s.", seconds=round(time.monotonic() - began))
     if changed:
