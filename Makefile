@@ -41,10 +41,10 @@ browser: setup ## find or install the browser that the tests drive
 run: setup assets ## start everything on http://localhost:$PORT/ with the demo; needs nothing else
 	@exec $(BIN)/zhupi serve --demo
 
-# Two at once, but one at a time where processes are killed, clocks are looked at, or a browser is driven.
+# Files go to processes, each with services of its own; what looks at clocks runs alone.
 test: setup assets browser ## run all tests
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile tests/unit tests/functional
-	$(BIN)/python -m pytest tests/browser tests/ops
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "not clock"
+	$(BIN)/python -m pytest -m clock
 
 test-compose: setup ## the drills: a real stack in Docker is broken and comes back (half an hour; DRILLS="-k kills" for some)
 	$(BIN)/python -m pytest tests/compose $(DRILLS)
