@@ -396,6 +396,11 @@ def test_the_log_has_nothing_that_a_name_or_a_secret_could_be_in() -> None:
     assert MAIN.one("error_log") == "stderr crit"
 
 
+def test_lines_are_written_together_but_soon_and_whole() -> None:
+    # Linux writes up to PIPE_BUF (4096 bytes) to a pipe in one piece.
+    assert HTTP.one("access_log") == "/dev/stdout json buffer=4k flush=1s"
+
+
 # -- the files themselves
 
 
