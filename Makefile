@@ -98,8 +98,8 @@ secret: ## set one secret from a terminal or a pipe: make secret NAME=llm_api_ke
 rotate-secret: ## another secret_key, db_password or redis_password: make rotate-secret NAME=...
 	@$(DEPLOY) rotate-secret "$(NAME)"
 
-certificate: ## a self-signed certificate if there is none; own: make certificate CERT=chain.pem KEY=key.pem
-	@nginx/certificate $(if $(CERT),"$(CERT)" "$(KEY)")
+certificate: ## a self-signed certificate if there is none; a new one: AGAIN=1; own: CERT=chain.pem KEY=key.pem
+	@nginx/certificate $(if $(AGAIN),--again,$(if $(CERT)$(KEY),"$(CERT)" "$(KEY)"))
 
 reload-certificate: ## nginx takes over the certificate in nginx/certs; no connection is dropped
 	@$(COMPOSE) exec -T nginx /zhupi/scripts/reload

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -530,3 +531,19 @@ def test_the_hosts_script_needs_docker_and_two_files(tmp_path: Path) -> None:
     assert f"{chain}:/new/fullchain.pem:ro" in words, "an ACME client's links are followed"
     assert words[-1] == "take"
     assert run("--help").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], []),
+        (["AGAIN=1"], ["--again"]),
+        (["CERT=/etc/a b/chain.pem", "KEY=/etc/k.pem"], ["/etc/a b/chain.pem", "/etc/k.pem"]),
+        (["CERT=chain.pem"], ["chain.pem", ""]),
+        (["KEY=key.pem"], ["", "key.pem"]),
+    ],
+)
+def test_the_verb_hands_on_what_is_wanted(given: list[str], words: list[str]) -> None:
+    command = ["make", "--no-print-directory", "-n", "certificate", *given]
+    said = subprocess.run(command, cwd=ROOT.parent, capture_output=True, text=True, check=True).stdout
+    assert shlex.split(said) == ["nginx/certificate", *words], "half a pair is refused by the script"
