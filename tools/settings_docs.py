@@ -76,6 +76,8 @@ def document() -> str:
 
 def _type(name: str) -> str:
     default = Settings.model_fields[name].default
+    if Settings.model_fields[name].annotation == int | None:
+        return "whole number"
     kinds: tuple[tuple[type, str], ...] = (
         (bool, "true or false"),
         (int, "whole number"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.command import cli
-from app.cli.common import confirm, say, show
+from app.cli.common import confirm, current_settings, say, show
 from app.cli.parts import with_parts
 from app.cli.spans import span
 from app.i18n import N_, ProblemError, Text, gettext
@@ -38,7 +38,10 @@ def prune(
         str | None,
         typer.Option(
             "--older-than",
-            help=N_("Also classes and assignments without activity for so long: 90d, 2y. Else they stay."),
+            help=N_(
+                "Also classes and assignments without activity for so long: 90d, 2y. Without it RETENTION_DAYS "
+                "decides; where that is empty they stay."
+            ),
         ),
     ] = None,
     audit_older_than: Annotated[
@@ -53,7 +56,7 @@ def prune(
     from app.upkeep.prune import Ages
 
     ages = Ages(
-        classes=_age("--older-than", older_than) if older_than is not None else None,
+        classes=_age("--older-than", older_than) if older_than is not None else _retention(),
         audit=_age("--audit-older-than", audit_older_than),
     )
     with_parts(lambda parts: _prune(parts, ages, dry_run, yes, as_json))
@@ -113,6 +116,12 @@ def _tell(found: list[Found], as_json: bool) -> None:
         "bytes": gettext("Bytes"),
     }
     show(rows, headings, as_json)
+
+
+def _retention() -> timedelta | None:
+    """RETENTION_DAYS, None where it is empty."""
+    days = current_settings().retention_days
+    return None if days is None else timedelta(days=days)
 
 
 def _age(option: str, value: str) -> timedelta:

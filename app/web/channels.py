@@ -1,6 +1,6 @@
 """Channels: one a process, board and language. Its task listens, renders, and writes to all screens itself.
 
-What a screen is sent is always the whole board, the same bytes for all: see docs/decisions/0014. The tasks of the
+What a screen is sent is always the whole board, the same bytes for all: see docs/decisions/0015. The tasks of the
 screens' requests only sleep until their stream is over. A screen that has not taken the last bytes yet is skipped and
 gets the newest board when it has: nothing is queued, so a slow one costs nothing and holds up nobody.
 """

@@ -1,6 +1,7 @@
 #!/bin/sh
-# In the final image: no pip (nor its bundled copies), no perl scripts' leftovers to run, a compiled standard library.
+# slim.sh LIST: in the final image no pip (nor its bundled copies), and bytecode of the modules that LIST names.
 set -eu
+list=$1
 stdlib=$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
 # pip itself, wherever this base image has it.
 python -c 'import importlib.util as u
@@ -14,9 +15,12 @@ rm -rf "$stdlib/ensurepip" "$stdlib/idlelib" "$stdlib/turtledemo" "$stdlib/tkint
 for folder in /usr/local/bin /usr/bin; do
   rm -f "$folder"/pip "$folder"/pip3 "$folder"/pip3.* "$folder"/wheel "$folder"/idle*
 done
-# unchecked: nobody can change a source on a read-only root, so none is looked at again.
-[ "$(find "$stdlib/__pycache__" -name '*.pyc' 2>/dev/null | wc -l)" -gt 100 ] || python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(test|tests|lib2to3|site-packages|dist-packages)/' \
-  "$stdlib"
-# Nothing here is to be run with another user's rights (su, mount, passwd): where an engine does not forbid it anyway.
-find / -xdev -type f -perm /6000 -exec chmod a-s {} +
+# Where the base image has no bytecode (the official one has none). unchecked: nobody can change a source on a read-only
+# root, so none is looked at again.
+if [ "$(find "$stdlib/__pycache__" -name '*.pyc' 2>/dev/null | wc -l)" -lt 100 ]; then
+  python -m compileall -q -j 0 --invalidation-mode unchecked-hash -i "$list"
+fi
+# Nothing here is to be run with another user's rights, where an engine does not forbid it anyway: su, mount, passwd and their
+# like go. Gone they take no place either; with other permissions they would be copied into this layer.
+find / -xdev -type f -perm /6000 -delete
 rm -rf /root/.cache

@@ -124,7 +124,8 @@ render() {
 # the client may be using it again: a reload then breaks off no request over HTTP/1.1 either.
 extras() {
   printf 'keepalive_min_timeout 1s;\n' >"$conf/extras.conf"
-  [ -e "$conf/replicas.conf" ] || printf 'upstream replicas { server 127.0.0.1:1 down; }\nmap "" $replicas { default ""; }\n' >"$conf/replicas.conf"
+  [ -e "$conf/replicas.conf" ] || printf '%s\n' 'upstream replicas { server 127.0.0.1:1 down; }' \
+    'upstream replicas_kept { server 127.0.0.1:1 down; }' 'map "" $replicas { default ""; }' >"$conf/replicas.conf"
   nginx -e stderr -q -t -c "$main" 2>/dev/null || : >"$conf/extras.conf"
 }
 

@@ -68,6 +68,8 @@ async def grade(page: Page, assignment_url: str, cells: int) -> None:
     await expect(page.locator("#run-state progress")).to_be_visible()
     done = page.locator("td.graded, td.needs_teacher, td.decided")
     await expect(done).to_have_count(cells, timeout=90_000)
+    await expect(page.locator("#run-state progress.over")).to_be_visible(timeout=20_000)
+    await expect(page).to_have_title(re.compile("^(Grading is done|批改完成) · .+ · "))
     assert await page.evaluate("window.sameDocument") is True
 
 

@@ -160,8 +160,10 @@ async def parts_of(settings: Settings) -> AsyncIterator[Parts]:
         yield parts
 
 
-async def zhupi(settings: Settings, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a verb in a process of its own on the tests' services; English unless LANGUAGE is set."""
+async def zhupi(
+    settings: Settings, *arguments: str, stdin: str = "", **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a verb in a process of its own on the tests' services, with `more` settings; in English without LANGUAGE."""
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
     environment |= {
         "LANGUAGE": "en",
@@ -169,6 +171,7 @@ async def zhupi(settings: Settings, *arguments: str, stdin: str = "") -> subproc
         "DATABASE_URL": settings.postgres_url,
         "REDIS_URL": settings.redis_url.get_secret_value(),
         "VAR_DIR": str(settings.var_dir),
+        **more,
     }
     return await asyncio.to_thread(
         subprocess.run,

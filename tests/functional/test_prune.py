@@ -294,3 +294,23 @@ async def test_the_command(db: Database, world: World, settings: Settings) -> No
     for value, said in (("5", "takes a span such as"), ("-1y", "takes a span"), ("29d", "is at least 30d")):
         bad = await help_.zhupi(settings, "prune", f"--older-than={value}")
         assert (bad.returncode, said in bad.stderr, "Traceback" in bad.stderr) == (2, True, False), bad.stderr
+
+
+async def test_the_setting_is_the_age_where_none_is_given(
+    db: Database, world: World, settings: Settings
+) -> None:
+    await graded_class(db, world)
+    await age(db)
+
+    async def kinds(*arguments: str, days: str) -> list[str]:
+        done = await help_.zhupi(settings, "prune", "--dry-run", "--json", *arguments, RETENTION_DAYS=days)
+        assert done.returncode == 0, done.stderr
+        return [row["kind"] for row in json.loads(done.stdout)]
+
+    assert await kinds(days="") == []
+    assert await kinds(days="365") == ["class", "assignment"]
+    assert await kinds("--older-than", "2y", days="365") == []
+    for value in ("29", "0", "-1", "two years", "99999"):
+        bad = await help_.zhupi(settings, "prune", "--yes", RETENTION_DAYS=value)
+        assert (bad.returncode, f"RETENTION_DAYS={value}" in bad.stderr) == (2, True), bad.stderr
+    assert await help_.count(db, "classes") == 1

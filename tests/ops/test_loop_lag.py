@@ -25,7 +25,7 @@ from tests import factories, graded
 from tests.conftest import Client, World
 from tests.functional.papers_help import form
 
-pytestmark = pytest.mark.ops
+pytestmark = [pytest.mark.ops, pytest.mark.clock]
 
 # What holds the loop here takes 0.2 s; the bound leaves room for a machine that is busy with other things.
 BOUND = 1.0

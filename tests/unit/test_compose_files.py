@@ -215,3 +215,22 @@ def test_no_verb_of_the_makefile_is_taken_for_a_file() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
     phony = set(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)[0].split())
     assert set(re.findall(r"^([a-z][a-z-]*):.*## ", text, re.MULTILINE)) == phony
+
+
+def test_the_example_hands_the_keys_of_a_bucket_over_as_files() -> None:
+    text = (ROOT / "docker-compose.override.example.yml").read_text(encoding="utf-8")
+
+    def block(first: str) -> str:
+        """The commented lines from one on, up to an empty line, as they are when the comment is taken away."""
+        lines = text[text.index(first) :].partition("\n\n")[0].splitlines()
+        return "\n".join(re.sub(r"^( *)# ", r"\1", line) for line in lines)
+
+    example = yaml.safe_load("services:\n  " + block("# app: &s3") + "\n" + block("# secrets:"))
+    for name in ("app", "worker", "backup"):
+        service = example["services"][name]
+        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            assert service["environment"][f"{variable}_FILE"] == f"/run/secrets/{variable.lower()}"
+            assert variable.lower() in service["secrets"]
+            assert example["secrets"][variable.lower()] == {"file": f"./secrets/{variable.lower()}"}
+        networks = {*SERVICES[name]["networks"], *service.get("networks", ())}
+        assert "outside" in networks, "a bucket is not on the networks inside"

@@ -157,7 +157,7 @@ def test_both_lists_have_the_same_replicas_and_only_one_keeps_connections() -> N
     script = (ROOT / "scripts" / "replicas").read_text("utf-8")
     assert re.findall(r"pool (\w+) \"\$1\"(.*)", script) == [
         ("replicas", ""),
-        ("replicas_kept", ' "  keepalive $KEPT;"'),
+        ("replicas_kept", ' "keepalive $KEPT;"'),
     ]
     assert "max_fails=" in script and "fail_timeout=" in script and "zone %s " in script
     sent = {one.words[0]: one.words[1] for one in HTTP.all("proxy_set_header")}
@@ -396,6 +396,11 @@ def test_the_log_has_nothing_that_a_name_or_a_secret_could_be_in() -> None:
     assert {"$request_id", "$status", "$upstream_addr", "$asked_path"} <= used
     # Errors repeat the whole request.
     assert MAIN.one("error_log") == "stderr crit"
+
+
+def test_lines_are_written_together_but_soon_and_whole() -> None:
+    # Linux writes up to PIPE_BUF (4096 bytes) to a pipe in one piece.
+    assert HTTP.one("access_log") == "/dev/stdout json buffer=4k flush=1s"
 
 
 # -- the files themselves

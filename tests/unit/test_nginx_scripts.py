@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -157,12 +158,16 @@ def start(box: Box, **settings: str) -> subprocess.CompletedProcess[str]:
     return box.run("start", **settings)
 
 
-def pools(box: Box) -> dict[str, tuple[list[str], bool]]:
-    """The written upstreams: their servers, and whether they keep connections."""
-    return {
-        one.words[0]: ([server.words[0] for server in one.all("server")], bool(one.one("keepalive")))
-        for one in read(box.conf("replicas.conf"), {}).all("upstream")
-    }
+def pools(box: Box) -> dict[str, tuple[list[str], list[str], bool]]:
+    """The written upstreams: their servers, those for when all of them are out, whether connections are kept."""
+    found = {}
+    for one in read(box.conf("replicas.conf"), {}).all("upstream"):
+        servers = [(server.words[0], server.words[1:]) for server in one.all("server")]
+        first = [name for name, words in servers if "backup" not in words]
+        last = [name for name, words in servers if words == ["max_fails=0", "backup"]]
+        assert len(first) + len(last) == len(servers)
+        found[one.words[0]] = (first, last, bool(one.one("keepalive")))
+    return found
 
 
 def test_a_start_renders_everything(certified: Box) -> None:
@@ -177,9 +182,11 @@ def test_a_start_renders_everything(certified: Box) -> None:
     assert f"client_max_body_size {100 * 20 * 2**20 + 5 * 2**20};" in servers
     assert f"client_max_body_size {25 * 2**20};" in servers
     assert "${" not in re.sub(r"(?m)^\s*#.*$", "", servers)
+    both = ["10.0.0.2:8080", "10.0.0.3:8080"]
+    # Twice: who has failed too often is asked again only when all have.
     assert pools(certified) == {
-        "replicas": (["10.0.0.2:8080", "10.0.0.3:8080"], False),
-        "replicas_kept": (["10.0.0.2:8080", "10.0.0.3:8080"], True),
+        "replicas": (both, both, False),
+        "replicas_kept": (both, both, True),
     }
     assert "worker_processes 2;" in (certified.state / "started").read_text()
 
@@ -208,8 +215,8 @@ def test_sizes_are_said_for_people(certified: Box, given: str, shown: str) -> No
 def test_without_a_replica_nginx_starts_all_the_same(certified: Box) -> None:
     assert start(certified).returncode == 0
     assert pools(certified) == {
-        "replicas": (["127.0.0.1:1"], False),
-        "replicas_kept": (["127.0.0.1:1"], True),
+        "replicas": (["127.0.0.1:1"], [], False),
+        "replicas_kept": (["127.0.0.1:1"], [], True),
     }
     assert certified.conf("replicas.conf").count("server 127.0.0.1:1 down;") == 2
 
@@ -524,3 +531,19 @@ def test_the_hosts_script_needs_docker_and_two_files(tmp_path: Path) -> None:
     assert f"{chain}:/new/fullchain.pem:ro" in words, "an ACME client's links are followed"
     assert words[-1] == "take"
     assert run("--help").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], []),
+        (["AGAIN=1"], ["--again"]),
+        (["CERT=/etc/a b/chain.pem", "KEY=/etc/k.pem"], ["/etc/a b/chain.pem", "/etc/k.pem"]),
+        (["CERT=chain.pem"], ["chain.pem", ""]),
+        (["KEY=key.pem"], ["", "key.pem"]),
+    ],
+)
+def test_the_verb_hands_on_what_is_wanted(given: list[str], words: list[str]) -> None:
+    command = ["make", "--no-print-directory", "-n", "certificate", *given]
+    said = subprocess.run(command, cwd=ROOT.parent, capture_output=True, text=True, check=True).stdout
+    assert shlex.split(said) == ["nginx/certificate", *words], "half a pair is refused by the script"

@@ -34,6 +34,16 @@
     found.focus();
   });
 
+  // The document's title begins with how the grading stands, as the heading says it: a tab in the background shows it.
+  const stands = () => document.querySelector("#run-state h1")?.textContent ?? "";
+  let titled = stands();
+  document.addEventListener("htmx:after:swap", () => {
+    const now = stands();
+    if (!now || now === titled || !document.title.startsWith(titled)) return;
+    document.title = now + document.title.slice(titled.length);
+    titled = now;
+  });
+
   // A button that was pressed may go with what it did: the focus then stays with what the grading can do next.
   let pressed = false;
   document.addEventListener("focusin", (event) => { pressed = Boolean(event.target.closest?.("#run-state form, #run-start")); });

@@ -153,6 +153,19 @@ def test_an_upgrade_keeps_one_image_back(world: World, monkeypatch: pytest.Monke
     assert "image rm sha256:old" in world.done
 
 
+def test_nginx_takes_changed_files_when_all_else_is_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "build", lambda: None)
+    monkeypatch.setattr(roll, "beside", lambda changed: world.done.append("beside"))
+    roll.upgrade()
+    assert world.done.index("beside") < world.done.index(f"exec -T nginx {roll.RELOAD}")
+    world.refused = {roll.RELOAD}
+    with pytest.raises(Problem, match="nginx"):
+        roll.upgrade()
+    assert world.done.count("beside") == 2 and len(world.replicas) == 3
+
+
 def test_an_upgrade_of_what_stands_still_starts_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.replicas.clear()
     called: list[str] = []
