@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-
-import pytest
 
 from app.db import Database
 from app.events.bus import Bus
@@ -21,23 +18,11 @@ from tests.conftest import World
 from tests.functional.backup_help import (
     back_up,
     bring_back,
-    drop_database,
-    elsewhere,
-    other_database,
-    superuser,
 )
 from tests.stubs.processes import ModelServer
 
 PAPERS, QUESTIONS = 4, 4
 ALL = PAPERS * QUESTIONS
-
-
-@pytest.fixture
-def target(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
-    made = elsewhere(settings, other_database(settings, "zhupi_target"), tmp_path / "target")
-    yield made
-    with superuser(settings) as connection:
-        drop_database(connection, "zhupi_target")
 
 
 @asynccontextmanager
