@@ -6,7 +6,8 @@ in a pool is found dead only when it is used. Three nets, from the fastest to th
 - every call has a limit of its own, here or where it is made;
 - a connection that has rested is tried before it is used (db.py; redis-py's health check);
 - the kernel asks the other side of a resting connection, and gives up what it cannot send: TCP keepalive and
-  TCP_USER_TIMEOUT, on our side, and on PostgreSQL's, so that it frees the locks of a client that is gone.
+  TCP_USER_TIMEOUT, on our side, and on PostgreSQL's, so that it frees the locks of a client that is gone. Where a
+  machine between the two still acknowledges, only PostgreSQL's limit of an idle transaction frees them.
 """
 
 from __future__ import annotations
@@ -31,10 +32,14 @@ CONNECT_SECONDS = 5.0
 # A peer that is gone is known after IDLE + INTERVAL * COUNT = 25 seconds, without any traffic of ours.
 IDLE_SECONDS, INTERVAL_SECONDS, COUNT = 10, 5, 3
 UNSENT_SECONDS = 20  # what was sent and not acknowledged for so long ends the connection
+# A transaction that nobody goes on with ends after so long. Ours pause for milliseconds; one whose client was cut off
+# without a word would keep the row of its run locked, and everybody else would wait for it.
+ABANDONED_SECONDS = 20
 
-# PostgreSQL does the same towards us. Over a unix socket it ignores these.
+# PostgreSQL does the same towards us. Over a unix socket it ignores those of TCP.
 SERVER_SETTINGS = {
     "application_name": APPLICATION,
+    "idle_in_transaction_session_timeout": f"{ABANDONED_SECONDS}s",
     "tcp_keepalives_idle": str(IDLE_SECONDS),
     "tcp_keepalives_interval": str(INTERVAL_SECONDS),
     "tcp_keepalives_count": str(COUNT),

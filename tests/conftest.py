@@ -150,3 +150,10 @@ async def sign_in(server: TestServer) -> AsyncIterator[Callable[..., object]]:
     yield enter
     for client in clients:
         await client.session.close()
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes are only numbered: an archive or a workbook made while tests are collected holds the time, and the
+    processes that share the tests must give them the same names.
+    """
+    return "bytes" if isinstance(val, bytes) else None

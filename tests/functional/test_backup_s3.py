@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,12 +14,8 @@ from tests.conftest import World
 from tests.functional.backup_help import (
     back_up,
     bring_back,
-    drop_database,
-    elsewhere,
-    other_database,
     rows_of,
     stored_files,
-    superuser,
     with_files,
 )
 from tests.stubs.s3_server import S3Server
@@ -34,14 +29,6 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         yield server
-
-
-@pytest.fixture
-def target(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
-    made = elsewhere(settings, other_database(settings, "zhupi_target"), tmp_path / "target")
-    yield made
-    with superuser(settings) as connection:
-        drop_database(connection, "zhupi_target")
 
 
 async def test_from_s3_to_a_folder_and_back(

@@ -6,7 +6,7 @@ import asyncio
 import io
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,8 @@ from tests.functional.backup_help import (
     back_up,
     bring_back,
     check,
-    drop_database,
     elsewhere,
     keys_in,
-    other_database,
     rows_of,
     sha256,
     stored_files,
@@ -54,15 +52,6 @@ from tests.functional.review_help import make_graded
 
 SignIn = Callable[[User | None], Awaitable[Client]]
 CONTENTS = (b"one", b"two" * 200_000, b"", "三 个".encode())
-
-
-@pytest.fixture
-def target(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """Another system: an empty database and no files."""
-    made = elsewhere(settings, other_database(settings, "zhupi_target"), tmp_path / "target")
-    yield made
-    with superuser(settings) as connection:
-        drop_database(connection, "zhupi_target")
 
 
 async def exports(server: TestServer, user: User, assignment: int) -> tuple[bytes, list[Any]]:

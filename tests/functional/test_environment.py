@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -16,17 +16,15 @@ from sqlalchemy import text
 
 from app import logs, migrate
 from app.db import Database
-from app.events.bus import Bus
 from app.main import create_app
 from app.marks import claims, runs
 from app.marks.models import Run
 from app.serve import address, bind
 from app.settings import Settings, load_settings
-from app.storage import Storage
-from app.worker import Worker
 from tests import factories, graded
 from tests.conftest import Client, World
 from tests.functional.backup_help import drop_database, other_database, superuser
+from tests.functional.worker_help import working
 from tests.stubs.processes import ModelServer
 from tests.stubs.s3_server import S3Server
 
@@ -70,7 +68,7 @@ async def browser(stack: AsyncExitStack, settings: Settings, signed_in: bool = F
 async def graded_run(settings: Settings, world: World, papers: int = 4) -> Run:
     """A run from beginning to end with a worker of these settings."""
     db = Database(settings.sqlalchemy_url, pool_size=2)
-    async with working(settings):
+    async with working(settings, db):
         async with db.begin() as session:
             assignment, _ = await graded.assignment(session, world.klass, papers, 2, "model")
             fresh = await claims.assignment_of(session, assignment.id)
@@ -79,19 +77,6 @@ async def graded_run(settings: Settings, world: World, papers: int = 4) -> Run:
         run = await graded.finished(db, run.id)
     await db.close()
     return run
-
-
-@asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[None]:
-    db, bus = Database(settings.sqlalchemy_url), Bus(settings.redis_url.get_secret_value())
-    worker = Worker(settings, db, bus, Storage(settings.uploads, settings.var_dir / "spool"))
-    await worker.start()
-    try:
-        yield
-    finally:
-        await worker.stop()
-        await bus.close()
-        await db.close()
 
 
 # --- HOST, PORT, ALLOWED_HOSTS, CSRF_TRUSTED_ORIGINS, DEBUG -----------------------------------------------------------

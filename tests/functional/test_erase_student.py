@@ -28,7 +28,8 @@ from app.worker import reading
 from tests import factories, graded
 from tests.conftest import World
 from tests.functional import privacy_help as help_
-from tests.functional.test_worker import begin, with_model, working
+from tests.functional.test_worker import begin, with_model
+from tests.functional.worker_help import working
 from tests.stubs.processes import ModelServer
 
 ANN, BEN = ("Annabel Quill", "2024-0101"), ("王小明", "2024-0202")

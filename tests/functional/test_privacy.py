@@ -12,7 +12,8 @@ from app.papers.models import PaperAnswer
 from app.settings import Settings
 from tests import factories, graded
 from tests.conftest import World
-from tests.functional.test_worker import begin, with_model, working
+from tests.functional.test_worker import begin, with_model
+from tests.functional.worker_help import working
 from tests.stubs.processes import ModelServer
 
 ROSTER = (("Ann Lee", "20240101"), ("王小明", "20240102"), ("Zoltan Quill", "20240103"))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,11 @@ from sqlalchemy import text
 from app import logs
 from app.classes.models import Student
 from app.db import Database
-from app.events.bus import Bus
 from app.main import create_app
 from app.settings import Environment, Settings
-from app.storage import Storage
-from app.worker import Worker
 from tests import factories, graded
 from tests.conftest import World
+from tests.functional.worker_help import working
 from tests.stubs.processes import ModelServer
 
 PUPILS = ["欧阳秋月", "Wilhelmina Zuckerkandl", "Ótto Ünsterblich"]
@@ -53,18 +50,6 @@ def log(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     root.setLevel(level)
     logging.captureWarnings(False)
     structlog.reset_defaults()
-
-
-@asynccontextmanager
-async def working(settings: Settings, db: Database) -> AsyncIterator[None]:
-    bus = Bus(settings.redis_url.get_secret_value())
-    worker = Worker(settings, db, bus, Storage(settings.uploads, settings.var_dir / "spool"))
-    await worker.start()
-    try:
-        yield
-    finally:
-        await worker.stop()
-        await bus.close()
 
 
 def told(path: Path) -> list[dict[str, object]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -44,15 +43,6 @@ from tests.functional.backup_help import (
 )
 
 CONTENTS = (b"one", b"two" * 100_000)
-
-
-@pytest.fixture
-def target(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """Another system: an empty database and no files."""
-    made = elsewhere(settings, other_database(settings, "zhupi_target"), tmp_path / "target")
-    yield made
-    with superuser(settings) as connection:
-        drop_database(connection, "zhupi_target")
 
 
 @pytest.fixture

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Assignment
 from app.db import Database
-from app.events.bus import Bus
 from app.marks import claims, runs
 from app.marks.models import MarkState, Run, RunPaper, RunState
 from app.papers.models import Paper
 from app.settings import Settings
-from app.storage import Storage
 from app.upkeep.retry import RetryError, retry
-from app.worker import Worker
 from tests import graded
 from tests.conftest import World
+from tests.functional.worker_help import working
 from tests.stubs.processes import ModelServer
 
 
@@ -50,21 +45,6 @@ async def states(db: Database, run: Run) -> dict[int, str]:
             text("select paper_id, state from run_papers where run_id = :r"), {"r": run.id}
         )
         return {row[0]: row[1] for row in rows}
-
-
-@asynccontextmanager
-async def working(settings: Settings, db: Database) -> AsyncIterator[None]:
-    worker = Worker(
-        settings,
-        db,
-        Bus(settings.redis_url.get_secret_value()),
-        Storage(settings.uploads, settings.var_dir / "spool"),
-    )
-    await worker.start()
-    try:
-        yield
-    finally:
-        await worker.stop()
 
 
 async def refused(session: AsyncSession, run_id: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from sqlalchemy import func, select, text
 from app import jobs
 from app.assignments.models import Assignment
 from app.db import Database
-from app.events.bus import Bus
 from app.grading.model import Stopped
 from app.i18n import Text
 from app.marks import claims, runs
@@ -22,12 +20,11 @@ from app.marks.models import Mark, MarkState, Run, RunPaper, RunPaperState, RunS
 from app.marks.runs import Which
 from app.papers.models import Paper, PaperAnswer
 from app.settings import Settings
-from app.storage import Storage
-from app.worker import Worker
 from app.worker import service as workers
 from app.worker.gate import FRESH_SECONDS, Gates, PaperGate
 from tests import factories, graded
 from tests.conftest import World
+from tests.functional.worker_help import storage_of, working
 from tests.stubs.processes import ModelServer
 
 
@@ -42,23 +39,6 @@ def with_model(settings: Settings, model: ModelServer, **more: object) -> Settin
     """Settings whose model is the stub."""
     changes = {"llm_provider": "custom", "llm_base_url": model.url, "llm_model": "stub", **more}
     return settings.model_copy(update=changes)
-
-
-def storage_of(settings: Settings) -> Storage:
-    return Storage(settings.uploads, settings.var_dir / "spool")
-
-
-@asynccontextmanager
-async def working(settings: Settings, db: Database) -> AsyncIterator[Worker]:
-    """A worker, for the time of the block."""
-    bus = Bus(settings.redis_url.get_secret_value())
-    worker = Worker(settings, db, bus, storage_of(settings))
-    await worker.start()
-    try:
-        yield worker
-    finally:
-        await asyncio.wait_for(worker.stop(), 15)
-        await bus.close()
 
 
 async def begin(db: Database, assignment: Assignment, world: World, **how: object) -> Run:

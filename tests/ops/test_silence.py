@@ -10,7 +10,9 @@ from contextlib import AsyncExitStack
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
+from sqlalchemy import text
 
+from app import network
 from app.db import Database
 from app.events.bus import Bus
 from app.main import create_app
@@ -111,6 +113,29 @@ async def test_a_statement_under_way_ends_and_its_connection_with_it(path: Path,
         async with database.begin() as db:
             # Not "eve": the server still holds that one for the silent client, until its keepalive ends it.
             assert await factories.user(db, "gus")
+    finally:
+        await database.close()
+
+
+async def test_an_abandoned_transaction_gives_its_locks_back(
+    path: Path, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cut falls between a lock and its commit: everybody else would wait for ever for that row."""
+    lock = text("select pg_advisory_xact_lock(4711)")
+    async with db.begin() as session:
+        shown = await session.scalar(text("show idle_in_transaction_session_timeout"))
+    assert shown == f"{network.ABANDONED_SECONDS}s"
+    monkeypatch.setitem(network.SERVER_SETTINGS, "idle_in_transaction_session_timeout", "1s")
+    database = Database(path.settings.sqlalchemy_url, command_seconds=0.5)
+    try:
+        with pytest.raises(TimeoutError):
+            async with database.begin() as session:
+                await session.execute(lock)
+                path.cut("database")
+                await session.execute(text("select 1"))
+        path.heal("database")
+        async with asyncio.timeout(10), db.begin() as session:
+            await session.execute(lock)
     finally:
         await database.close()
 

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -113,7 +114,12 @@ class Box:
         (self.run_folder / "conf").mkdir()
         assert self.run("replicas", "once").returncode == 0
         environment = {**os.environ, **self.environment}
-        self.master = subprocess.Popen(["sh", "-c", MASTER], env=environment)
+        # A shell cannot trap what was ignored when it began, as SIGHUP is below nohup.
+        self.master = subprocess.Popen(
+            ["sh", "-c", MASTER],
+            env=environment,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        )
         wait(lambda: (self.run_folder / "nginx.pid").exists() and (self.state / "served").exists())
 
     def served(self) -> str:

@@ -39,6 +39,7 @@ AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InternalClientError,  # a session that PostgreSQL just ended, see db.ENDED
     RedisError,
     ConnectionError,
