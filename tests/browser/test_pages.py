@@ -118,7 +118,9 @@ async def weight(context: BrowserContext, url: str) -> int:
     tab.on("response", lambda answer: answers.append(answer))
     await tab.goto(url)
     # Not what a page fetches later: streams do not end.
-    bodies = [await answer.body() for answer in answers if answer.request.resource_type not in ("fetch", "other")]
+    bodies = [
+        await answer.body() for answer in answers if answer.request.resource_type not in ("fetch", "other")
+    ]
     await tab.close()
     return sum(len(gzip.compress(body)) for body in bodies)
 
