@@ -75,6 +75,7 @@ USED = (
     "rich.console",
     "rich.progress",
     "rich.table",
+    "segno",
     "sqlalchemy.dialects.postgresql.asyncpg",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.ext.asyncio",

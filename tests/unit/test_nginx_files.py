@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import stat
 import subprocess
 
@@ -135,11 +136,20 @@ def hop(method: str, path: str) -> tuple[str, str]:
     return pool, mapped("$hop", pool)
 
 
+def test_the_address_of_a_stream_ends_in_events() -> None:
+    """nginx tells streams by it: no buffering, no time limit, no second try."""
+    rows = [row for row in routes() if row.method == "GET"]
+    by_address = {row.handler.__module__ for row in rows if path_of(row).endswith("/events")}
+    opening = re.compile(r"text/event-stream|import .*\bopened\b")
+    modules = {row.handler.__module__ for row in rows}
+    assert by_address == {one for one in modules if opening.search(inspect.getsource(sys.modules[one]))}
+
+
 def test_only_what_may_be_sent_again_goes_over_kept_connections() -> None:
     assert next(one for one in HTTP.all("map") if one.words[1] == "$pool").words[0] == "$request_method $uri"
     for row in routes():
         path = path_of(row)
-        stream = "text/event-stream" in inspect.getsource(row.handler)
+        stream = path.endswith("/events")
         if path.startswith("/metrics") or path == "/health":
             continue
         kept = row.method == "GET" and not stream
