@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 import stat
 import subprocess
+import sys
 
 import pytest
 
