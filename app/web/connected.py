@@ -20,8 +20,9 @@ from app.web.middleware.errors import is_away
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 0.25
-# A proxy closes a silent line after 60 s; a page that hears nothing for two of these knows that its line is dead.
-BEAT_SECONDS = 15.0
+# A page that hears nothing for two of these, and a little, takes its line for dead (kiosk.js). TCP mends a shorter
+# outage by itself: it tries again after at most as long as it was silent.
+BEAT_SECONDS = 5.0
 SEEN_SECONDS = 60.0
 IDLE_SECONDS = 30.0  # a channel without screens is kept so long: they come back after a moment
 RENDERINGS = 4  # at a time in a process, so that many boards after an outage leave connections to the pages

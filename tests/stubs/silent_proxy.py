@@ -24,6 +24,7 @@ class SilentProxy:
         self._server: asyncio.Server | None = None
         self._links: set[asyncio.Task[None]] = set()
         self._passing = asyncio.Event()
+        self._refusing = False
         self.accepted = 0
         self.port = 0
 
@@ -46,8 +47,16 @@ class SilentProxy:
         """From now on nothing passes, neither on the open connections nor on new ones."""
         self._passing = asyncio.Event()
 
+    def cut(self) -> None:
+        """From now on every connection breaks: those that are open at once, new ones when they are made."""
+        self.go_silent()
+        self._refusing = True
+        for link in self._links:
+            link.cancel()
+
     def heal(self) -> None:
         """New connections pass; those that were open when it went silent never will."""
+        self._refusing = False
         self._passing.set()
         self._passing = asyncio.Event()
         self._passing.set()
@@ -55,6 +64,9 @@ class SilentProxy:
     async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         passing = self._passing
+        if self._refusing:
+            writer.close()
+            return
         if not passing.is_set():  # accepted by the kernel of a host behind which nobody answers
             await asyncio.Event().wait()
         if isinstance(self._target, int):

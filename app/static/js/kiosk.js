@@ -51,9 +51,9 @@
   document.addEventListener("htmx:error", failed);
   document.addEventListener("htmx:response:error", failed);
 
-  // The server says something at least every 15 seconds, if only "live". A longer silence is a dead line: a computer that
+  // The server says something at least every 5 seconds, if only "live". A longer silence is a dead line: a computer that
   // slept, a network that went without a word. "moved": what this screen may see has changed.
-  const SILENCE = 20000;
+  const SILENCE = 12000;
   document.addEventListener("htmx:sse:before:message", () => { heard = Date.now(); if (link && link.reader) isUp(); });
   document.addEventListener("moved", () => reload(0));
   setInterval(() => {
