@@ -63,6 +63,17 @@ class Room:
         return seconds
 
 
+    async def hide(self) -> None:
+        """H, and the answer to it: until that is there the page takes no second H."""
+        await self.teacher.keyboard.press("h")
+        await expect(self.teacher.locator("#cover button")).to_contain_text("Show everything again")
+
+    async def show(self) -> None:
+        """H again."""
+        await self.teacher.keyboard.press("h")
+        await expect(self.teacher.locator("#cover button")).to_contain_text("Hide everything")
+
+
 @pytest.fixture
 async def room(browser: Browser, servers: list[Served]) -> AsyncIterator[Room]:
     """The demo's teacher on an assignment, and a screen of 1920 x 1080 that shows a code."""
@@ -93,10 +104,9 @@ async def test_a_screen_is_paired_within_ten_seconds_hidden_by_a_key_and_unpaire
     await expect(screen.locator("body")).not_to_have_class(WAITS)
     await room.visitor.shot("classroom-page")
     await screen.screenshot(path="test-results/kiosk-board.png", animations="allow", caret="initial")
-    await teacher.keyboard.press("h")
+    await room.hide()
     await expect(screen.locator(".covered")).to_be_visible(timeout=5000)
-    await expect(teacher.locator("#cover button")).to_contain_text("Show everything again")
-    await teacher.keyboard.press("h")
+    await room.show()
     await expect(screen.locator(".covered")).to_have_count(0, timeout=5000)
     # Not while a code is typed.
     await teacher.focus("input.code")
@@ -116,10 +126,10 @@ async def test_the_preview_hides_too(room: Room) -> None:
     await room.teacher.locator(".boards .card").nth(1).get_by_role("link", name="Preview").click()
     await expect(room.teacher.locator(".board-questions")).to_be_visible()
     await room.teacher.wait_for_load_state()  # the script that takes the key
-    await room.teacher.keyboard.press("h")
+    await room.hide()
     await expect(room.teacher.locator("#board .covered")).to_be_visible(timeout=5000)
     await expect(room.screen.locator(".covered")).to_be_visible(timeout=5000)
-    await room.teacher.keyboard.press("h")
+    await room.show()
     await expect(room.screen.locator(".covered")).to_have_count(0, timeout=5000)
     assert room.visitor.complaints == []
 
@@ -147,26 +157,25 @@ async def test_a_cut_line_is_told_after_five_seconds_and_is_right_again(
         await asyncio.sleep(3)
         await expect(body).not_to_have_class(WAITS)
         await expect(body).to_have_class(WAITS, timeout=5000)
-        await room.teacher.keyboard.press("h")
-        await expect(room.teacher.locator("#cover button")).to_contain_text("Show everything again")
+        await room.hide()
         loaded = await room.screen.evaluate("performance.timeOrigin")
         line.heal()
         await expect(room.screen.locator(".covered")).to_be_visible(timeout=BACK_MS)
         await expect(body).not_to_have_class(WAITS)
         assert await room.screen.evaluate("performance.timeOrigin") == loaded  # without a reload
-        await room.teacher.keyboard.press("h")
+        await room.show()
         await expect(room.screen.locator(".covered")).to_have_count(0, timeout=5000)
 
 
 async def test_a_browser_that_says_offline_while_boards_arrive_is_not_believed(room: Room) -> None:
     await room.pair("progress")
     await room.contexts[1].set_offline(True)
-    await room.teacher.keyboard.press("h")
+    await room.hide()
     await expect(room.screen.locator(".covered")).to_be_visible(timeout=5000)
     await asyncio.sleep(5.5)
     await expect(room.screen.locator("body")).not_to_have_class(WAITS)
     await room.contexts[1].set_offline(False)
-    await room.teacher.keyboard.press("h")
+    await room.show()
     await expect(room.screen.locator(".covered")).to_have_count(0, timeout=5000)
 
 
@@ -181,13 +190,11 @@ async def test_a_line_that_goes_silent_without_a_word_is_noticed_and_begun_anew(
         await asyncio.sleep(2)
         line.go_silent()
         await expect(body).to_have_class(WAITS, timeout=20_000)
-        await room.teacher.keyboard.press("h")
-        await expect(room.teacher.locator("#cover button")).to_contain_text("Show everything again")
+        await room.hide()
         line.heal()
         await expect(room.screen.locator(".covered")).to_be_visible(timeout=BACK_MS)
         await expect(body).not_to_have_class(WAITS)
-    await room.teacher.keyboard.press("h")
-    await expect(room.teacher.locator("#cover button")).to_contain_text("Hide everything")
+    await room.show()
 
 
 async def test_a_page_whose_first_stream_fails_comes_right_by_itself(room: Room) -> None:
@@ -207,9 +214,9 @@ async def test_a_page_whose_first_stream_fails_comes_right_by_itself(room: Room)
     async with room.screen.expect_event("load", timeout=25_000):
         pass
     await expect(room.screen.locator("body")).not_to_have_class(WAITS, timeout=BACK_MS)
-    await room.teacher.keyboard.press("h")
+    await room.hide()
     await expect(room.screen.locator(".covered")).to_be_visible(timeout=5000)
-    await room.teacher.keyboard.press("h")
+    await room.show()
     await expect(room.screen.locator(".covered")).to_have_count(0, timeout=5000)
 
 
@@ -227,9 +234,9 @@ async def test_a_server_that_is_started_again_is_waited_for(
     servers.append(await asyncio.to_thread(lambda: serve(place[0], port=place[1])))
     await expect(body).not_to_have_class(WAITS, timeout=BACK_MS)
     await room.teacher.goto(f"{room.assignment}/classroom")
-    await room.teacher.keyboard.press("h")
+    await room.hide()
     await expect(room.screen.locator(".covered")).to_be_visible(timeout=BACK_MS)
-    await room.teacher.keyboard.press("h")
+    await room.show()
     assert await room.screen.evaluate("performance.timeOrigin") == loaded
 
 
