@@ -62,7 +62,6 @@ class Room:
         await self.screen.wait_for_load_state()
         return seconds
 
-
     async def hide(self) -> None:
         """H, and the answer to it: until that is there the page takes no second H."""
         await self.teacher.keyboard.press("h")
