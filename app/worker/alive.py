@@ -33,7 +33,8 @@ def problem(path: str) -> str | None:
         return f"{path}: {error.strerror}"
     except ValueError:
         return f"{path}: not a heartbeat"
-    if not 0 <= age < DEAD_SECONDS:  # in the future: from before the machine was started again
+    # In the future: from before the machine was started again. By less than a second: the writer rounded.
+    if not -1 < age < DEAD_SECONDS:
         return f"{path}: the last beat of process {process} is {abs(age):.0f} s away"
     return None
 

@@ -47,6 +47,14 @@ async def test_it_beats_until_its_block_ends(tmp_path: Path, monkeypatch: pytest
     assert "No such file" in gone.stderr
 
 
+def test_a_beat_that_was_rounded_up_is_no_beat_of_the_future(tmp_path: Path) -> None:
+    path = tmp_path / "beat"
+    path.write_text(f"{os.getpid()} {time.monotonic() + 0.2:.3f}\n")
+    assert alive.problem(str(path)) is None
+    path.write_text(f"{os.getpid()} {time.monotonic() + 60:.3f}\n")
+    assert alive.problem(str(path)) is not None
+
+
 async def test_a_loop_that_stands_still_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "beat"
     monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.02)
