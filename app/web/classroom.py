@@ -120,13 +120,18 @@ async def _changed(
 ) -> web.Response:
     """Tell every screen; the page that asked shows it at once."""
     await request.app[BUS].publish(*(BoardChanged(each.assignment_id, each.id) for each in changed))
+    at = came_from(request)
+    path = at.path if at is not None else ""
+    number = to_int(path.rsplit("/", 1)[-1])
+    on_board = number if number is not None and path == url(request, "board", id=number) else None
     if not is_partial(request):
+        # From a preview, or from the page of the misconceptions: back to it.
+        if on_board is not None or path == url(request, "misconceptions", id=assignment.id):
+            return web.Response(status=303, headers={"Location": path})
         return go(request, "classroom", id=assignment.id)
     async with request.app[DATABASE].begin() as db:
         context = await context_of(request, db, assignment, covered)
     # A preview has the parts of its own board only; htmx says from which page it asks.
-    at = came_from(request)
-    on_page = at is not None and at.path == url(request, "classroom", id=assignment.id)
-    number = at.path.rsplit("/", 1)[-1] if at is not None else ""
-    context |= {"on_page": on_page, "on_board": to_int(number)}
+    on_page = path == url(request, "classroom", id=assignment.id)
+    context |= {"on_page": on_page, "on_board": on_board}
     return await render(request, "partials/classroom_changes.html", context)

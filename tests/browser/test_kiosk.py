@@ -219,6 +219,28 @@ async def test_a_page_whose_first_stream_fails_comes_right_by_itself(room: Room)
     await expect(room.screen.locator(".covered")).to_have_count(0, timeout=5000)
 
 
+@pytest.mark.parametrize("late", ["hx-sse", "kiosk"])
+async def test_scripts_that_arrive_late_miss_nothing(room: Room, late: str) -> None:
+    """htmx begins when the page's other scripts are there, however slow the network is."""
+
+    async def wait(route: Route) -> None:
+        await asyncio.sleep(1.5)
+        await route.continue_()
+
+    await room.pair("progress")
+    await room.screen.route(f"**/{late}*.js*", wait)
+    await room.screen.route("**/kiosk/events", lambda route: route.abort(), times=1)
+    await room.screen.reload(wait_until="commit")
+    async with room.screen.expect_event("load", timeout=5000):
+        pass
+    async with room.screen.expect_event("load", timeout=25_000):  # the first stream failed, and was seen to
+        pass
+    await room.hide()
+    await expect(room.screen.locator(".covered")).to_be_visible(timeout=5000)
+    await room.show()
+    await expect(room.screen.locator(".covered")).to_have_count(0, timeout=5000)
+
+
 async def test_a_server_that_is_started_again_is_waited_for(
     room: Room, servers: list[Served], place: tuple[Path, int]
 ) -> None:

@@ -119,6 +119,7 @@ async def test_without_screens_it_says_where_to_begin(
     alice = await sign_in(world.alice)
     text = await (await alice.get(at(heat))).text()
     assert "No screen shows this assignment yet" in text and "/kiosk" in text
+    assert "means this computer only" in text  # the tests' server is at 127.0.0.1
     assert text.count('class="card"') == 4
 
     async def heads(path: str) -> str:
@@ -144,6 +145,14 @@ async def test_one_board_is_hidden_and_shown(
         assert board is not None and board.version == 2
     await alice.post("/boards/1/cover", data={"hidden": "0"})
     assert await hidden(database, heat) == []
+    # Without scripts, or before they are there: back to the page with the button, and to no other.
+    for page in ("/boards/1", at(heat, "/misconceptions"), "/users", "/boards/1/x", "//boards/1"):
+        sent = {"Referer": f"{alice.make_url('/')}{page[1:]}"}
+        answer = await alice.post(
+            "/boards/1/cover", data={"hidden": "0"}, headers=sent, allow_redirects=False
+        )
+        back = page if page in ("/boards/1", at(heat, "/misconceptions")) else at(heat)
+        assert answer.status == 303 and answer.headers["Location"] == back
     for bad in ("", "2", "yes", "-1", "\0"):
         assert (await alice.post("/boards/1/cover", data={"hidden": bad})).status == 400
 
