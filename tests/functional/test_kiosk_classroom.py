@@ -146,12 +146,13 @@ async def test_one_board_is_hidden_and_shown(
     await alice.post("/boards/1/cover", data={"hidden": "0"})
     assert await hidden(database, heat) == []
     # Without scripts, or before they are there: back to the page with the button, and to no other.
-    for page in ("/boards/1", at(heat, "/misconceptions"), "/users", "/boards/1/x", "//boards/1"):
+    ours = ("/boards/1", f"/assignments/{heat.id}/misconceptions")
+    for page in (*ours, "/users", "/boards/1/x", "//boards/1"):
         sent = {"Referer": f"{alice.make_url('/')}{page[1:]}"}
         answer = await alice.post(
             "/boards/1/cover", data={"hidden": "0"}, headers=sent, allow_redirects=False
         )
-        back = page if page in ("/boards/1", at(heat, "/misconceptions")) else at(heat)
+        back = page if page in ours else at(heat)
         assert answer.status == 303 and answer.headers["Location"] == back
     for bad in ("", "2", "yes", "-1", "\0"):
         assert (await alice.post("/boards/1/cover", data={"hidden": bad})).status == 400
