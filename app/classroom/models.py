@@ -24,7 +24,8 @@ class Board(Created, Base):
     """One of an assignment's boards, made when it is first wanted.
 
     `hidden` covers what it shows, on all its screens. `question_id` and `picked` are the misconceptions': which
-    question, and the groups that the teacher shows [{"key", "label"}], in order. `version` is raised by each change.
+    question, and the groups that the teacher shows [{"question", "key", "label", "shown"}], in order. `version` is
+    raised by each change.
     """
 
     __tablename__ = "boards"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Assignment
@@ -39,8 +40,10 @@ async def stream(request: web.Request) -> web.StreamResponse:
         response = await opened(request)
         coming_back = False
         try:
-            await response.write((await view.opening()).encode())
-            coming_back = await _send(request, response, page, view)
+            # A client that leaves while something is written to it has left; that is no error.
+            with suppress(ClientConnectionResetError):
+                await response.write((await view.opening()).encode())
+                coming_back = await _send(request, response, page, view)
         finally:
             await view.closing(coming_back)
     return response

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -48,8 +48,8 @@ async def _follow(request: web.Request, class_id: int | None) -> web.StreamRespo
     end = loop.time() + LIFE_SECONDS
     ids = await _ids(request, class_id)
     response = await opened(request)
-    # While Redis is away the stream ends, and the page comes back again and again.
-    with suppress(RedisError):
+    # While Redis is away the stream ends, and the page comes back again and again. A client may leave at any time.
+    with suppress(RedisError, ClientConnectionResetError):
         while loop.time() < end:
             async with request.app[BUS].watch(ids, KINDS) as watch:
                 fresh = await _tell(request, response, watch, class_id, ids, end)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, web
+from aiohttp import ClientConnectionResetError, ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from app.accounts.models import User
@@ -368,4 +368,29 @@ async def test_it_goes_on_while_redis_or_the_database_are_away(
     monkeypatch.setattr(server.app[REDIS], "exists", away)
     for _ in range(4):
         assert await listener.next() == ""
+    await client.close()
+
+
+@pytest.mark.parametrize("path", ["/assignments/1/events?view=run", "/events"])
+async def test_a_client_that_leaves_in_the_middle_of_a_write_is_no_error(
+    server: TestServer, world: World, heat: tuple[Assignment, list[Paper]], monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture, path: str,
+) -> None:  # fmt: skip
+    client = await enter(server, world)
+    gone = asyncio.Event()
+    write = web.StreamResponse.write
+
+    async def leave(self: web.StreamResponse, data: bytes) -> None:
+        if not data.startswith(b"retry"):
+            gone.set()
+            raise ClientConnectionResetError("Cannot write to closing transport")
+        await write(self, data)
+
+    monkeypatch.setattr(web.StreamResponse, "write", leave)
+    async with client.get(path) as response:
+        assert response.status == 200
+        await server.app[BUS].publish(PaperChanged(heat[0].id, heat[1][0].id))
+        await asyncio.wait_for(gone.wait(), 10)
+        assert (await response.read()).startswith(b"retry")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
     await client.close()
