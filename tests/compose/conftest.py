@@ -31,6 +31,7 @@ ORDER = (
     "test_speed",
     "test_streams",
     "test_kills",
+    "test_screens",
     "test_redis_emptied",
     "test_rotation",
     "test_upgrade",
