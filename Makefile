@@ -67,9 +67,9 @@ bench-live: setup assets ## classroom screens: memory, speed, reconnects, a day 
 	$(BIN)/python -m benchmarks.live $(SMALL)
 
 lock: ## make the locks again from pyproject.toml (needs uv)
-	$(UV) pip compile pyproject.toml locks/build.in --extra embedded --extra dev --universal --python-version 3.11 \
+	$(UV) pip compile pyproject.toml locks/build.in --extra embedded --extra ocr --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet -o locks/dev.txt
-	$(UV) pip compile pyproject.toml --universal --python-version 3.11 \
+	$(UV) pip compile pyproject.toml --extra ocr --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet -o locks/prod.txt
 
 # --- production, with Docker: what each does is in deploy/ and docs/admin-guide.md ---
