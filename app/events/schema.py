@@ -43,6 +43,14 @@ class PaperChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PileChanged(Event):
+    """A pile's pages came or were read, its proposed split changed, or its papers were made."""
+
+    name: ClassVar[str] = "pile"
+    pile_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunChanged(Event):
     """A run started, paused, went on, ended, or its progress moved."""
 
@@ -86,6 +94,7 @@ KINDS: tuple[type[Event], ...] = (
     MarkChanged,
     GradingStarted,
     PaperChanged,
+    PileChanged,
     RunChanged,
     BoardChanged,
     ScreenChanged,
