@@ -17,7 +17,7 @@ class Limits:
     inside one archive or one Office package, counted while it is inflated; `files` in one archive or package;
     `ratio` of inflated to packed size of one archive entry beyond which it counts as a bomb (deflate reaches 1032;
     only asked of entries that inflate to more than 10 MB, because a short monotonous text packs very well);
-    `rows` of a class list.
+    `rows` of a class list; `megapixels` (millions of pixels) of one picture, counted before it is decoded.
     """
 
     pages: int = 200
@@ -29,3 +29,4 @@ class Limits:
     files: int = 2000
     ratio: int = 200
     rows: int = 5000
+    megapixels: int = 120
