@@ -1,4 +1,4 @@
-"""What a file says: pages of text, and where on the page each word stands. The shape that intake makes and grading reads."""
+"""What a file says: pages of text, and where each word stands. The shape that intake makes and grading reads."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of a page: `start` and `end` are character offsets in the page's text; `confidence` 0 to 1 (1: a text layer).
+    """A word of a page: `start` and `end` are character offsets in its text; `confidence` 0 to 1 (1: a text layer).
 
     Chinese has no blanks between words; there every character is a word.
     """

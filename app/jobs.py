@@ -109,6 +109,16 @@ async def enqueue_read(session: AsyncSession, *paper_ids: int) -> None:
     await enqueue(session, READ, [Job({"paper_id": each}, f"read:{each}") for each in paper_ids])
 
 
+async def enqueue_page(session: AsyncSession, *page_ids: int) -> None:
+    """Have pages of a pile read, each by itself."""
+    await enqueue(session, READ, [Job({"page_id": each}, f"page:{each}") for each in page_ids])
+
+
+async def enqueue_split(session: AsyncSession, pile_id: int, version: int) -> None:
+    """Have a pile split into papers to be. `version` is the pile's: a newer one is a job of its own."""
+    await enqueue(session, READ, [Job({"pile_id": pile_id}, f"pile:{pile_id}:{version}")])
+
+
 async def enqueue_grading(session: AsyncSession, run_id: int, epoch: int, paper_ids: Sequence[int]) -> None:
     """Have papers graded in a run.
 

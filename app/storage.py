@@ -118,6 +118,12 @@ class Storage:
         self.drop(path)
         return Stored(key, sha256, size)
 
+    async def put(self, data: bytes) -> Stored:
+        """Store bytes that are in memory already (a page's picture)."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        await obstore.put_async(self._store, key_of(sha256), data, max_concurrency=PARTS_AT_ONCE)
+        return Stored(key_of(sha256), sha256, len(data))
+
     @asynccontextmanager
     async def local(self, key: str) -> AsyncIterator[Path]:
         """A stored file as a local path for the time of the block; raises FileNotFoundError when it is gone."""

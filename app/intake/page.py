@@ -55,9 +55,9 @@ class Picture:
 class PageReading:
     """One page as read.
 
-    `words` are in the order of `text`, boxes on the repaired picture. `quality` 0 to 1 says how well the picture can be
-    read (1 without a picture), `warnings` are sentences for the teacher ("This page is blurred."). `codes` are the texts
-    of QR codes on it. `picture` is None where none was made (text files; PDF text layers until they are looked at).
+    `words` are in the order of `text`, boxes on the repaired picture. `quality` 0 to 1 says how well the picture can
+    be read (1 without a picture), `warnings` are sentences for the teacher ("This page is blurred."). `codes` are the
+    texts of QR codes on it. `picture` is None where none was made (text files; PDF text layers until looked at).
     `confidence` is the mean of the words', weighted by length; 1 for text layers.
     """
 

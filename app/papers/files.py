@@ -1,4 +1,4 @@
-"""Files of deleted papers: removed from storage when no paper has them any more.
+"""Files of deleted papers and pages: removed from storage when nothing has them any more.
 
 The same content is one file for all papers, and somebody may upload it at the very moment its last paper goes. So
 both sides hold the content's lock: an upload around storing the file and inserting its paper, the removal around
@@ -11,13 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.papers.models import DroppedFile, Paper
+from app.papers.models import DroppedFile, Paper, PaperPage, SentImage
 
 # An advisory lock of the database: "zhupi b" in ASCII.
 BACKUP_LOCK = 0x7A68_7570_6920_62
+
+# Every column that names a file in storage.
+HOLDERS = (
+    Paper.storage_key,
+    PaperPage.source_key,
+    PaperPage.image_key,
+    PaperPage.thumb_key,
+    SentImage.image_key,
+)
 
 
 async def hold(session: AsyncSession, sha256: str) -> None:
@@ -47,13 +56,13 @@ async def next_note(session: AsyncSession, after: int) -> DroppedFile | None:
 async def settle(
     session: AsyncSession, dropped: DroppedFile, delete: Callable[[str], Awaitable[None]]
 ) -> None:
-    """Remove the file of a held note by `delete`, unless a paper has it, and the note with it.
+    """Remove the file of a held note by `delete`, unless something has it, and the note with it.
 
     What `delete` raises passes through and undoes the transaction: the note stays.
     """
     key = dropped.storage_key
     await hold(session, key.rpartition("/")[2])
     # A statement of its own after the lock, so that it sees the paper of an upload that had the lock before.
-    if not await session.scalar(select(exists().where(Paper.storage_key == key))):
+    if not await session.scalar(select(or_(*(exists().where(column == key) for column in HOLDERS)))):
         await delete(key)
     await session.delete(dropped)

@@ -55,7 +55,7 @@ class Paper(Created, Base):
         JsonList | None
     ]  # document.Document as JSON: what grading reads; always the texts of `paper_pages`
     unmatched: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
-    # The pile that it came out of: then `storage_key` is the file of its first page and may be other papers' as well.
+    # The pile that it came out of: then `storage_key` is the file of its first page, perhaps other papers' as well.
     pile_id: Mapped[int | None] = mapped_column(ForeignKey("piles.id", ondelete="SET NULL"), index=True)
     # Ids of questions whose answers were corrected since they were graded.
     stale: Mapped[JsonList] = mapped_column(default=list, server_default="[]")
@@ -72,8 +72,8 @@ class PileState(StrEnum):
 class Pile(Created, Base):
     """Pages of several students, or pictures to be put together, until they are split into papers.
 
-    `bundles` is the proposed split, a list of {"student_id", "match", "match_reason", "candidates", "doubt", "settled"}:
-    one entry a paper to be; `PaperPage.bundle` is an index into it. `doubt` is an i18n.Text as JSON or null. `token` names
+    `bundles` is the proposed split, one entry a paper to be: {"student_id", "match", "match_reason", "candidates",
+    "doubt"}, as in Paper; `doubt` is an i18n.Text as JSON or null. `PaperPage.bundle` is an index into it. `token` names
     the upload: further pictures of the same one join. `closed`: no more will come.
     """
 

@@ -22,8 +22,8 @@ async def show(request: web.Request) -> web.StreamResponse:
     """Stream the file as an attachment; 404 when the storage has lost it."""
     async with request.app[DATABASE].begin() as db:
         paper = await the_paper(request, db)
-    chunks = request.app[STORAGE].stream(paper.storage_key)
     try:
+        size, chunks = await request.app[STORAGE].opened(paper.storage_key)
         first = await anext(chunks, b"")
     except (FileNotFoundError, StorageError) as error:
         raise web.HTTPNotFound from error
@@ -36,7 +36,7 @@ async def show(request: web.Request) -> web.StreamResponse:
             "Cache-Control": "private, no-store",
         }
     )
-    response.content_length = paper.size
+    response.content_length = size
     await response.prepare(request)
     await _send(response, first, chunks)
     return response

@@ -149,10 +149,12 @@ def upgrade() -> None:
         """
     )
     op.execute(
-        "create trigger paper_pages_dropped after delete on paper_pages for each row execute function note_dropped_page()"
+        "create trigger paper_pages_dropped after delete on paper_pages "
+        "for each row execute function note_dropped_page()"
     )
     op.execute(
-        "create trigger sent_images_dropped after delete on sent_images for each row execute function note_dropped_picture()"
+        "create trigger sent_images_dropped after delete on sent_images "
+        "for each row execute function note_dropped_picture()"
     )
 
 
