@@ -151,6 +151,17 @@ class Settings(BaseModel):
     max_parallel_workers: int = Field(
         default=8, ge=1, le=256, description="Model calls at once, in each process."
     )
+    vision_model: Annotated[str, AfterValidator(checks.model_name)] = Field(
+        default="",
+        description="A model at the same provider that sees pictures, for pages that text recognition is not sure of. "
+        "Names are painted over first. Empty: no picture leaves.",
+    )
+    vision_below: float = Field(
+        default=0.85,
+        ge=0,
+        le=1,
+        description="Mean confidence of text recognition, 0 to 1, below which a page is shown to VISION_MODEL.",
+    )
 
     upload_dir: Annotated[str, AfterValidator(checks.upload_dir)] = Field(
         default="",
@@ -253,6 +264,11 @@ class Settings(BaseModel):
     def asks_model(self) -> bool:
         """Whether a model can be asked: there is a key, or the provider is the school's own and needs none."""
         return bool(self.llm_api_key.get_secret_value()) or self.llm_provider in checks.OWN_PROVIDERS
+
+    @property
+    def shows_pages(self) -> bool:
+        """Whether pictures of pages may leave for a model: one is named for them, and one can be asked."""
+        return bool(self.vision_model) and self.asks_model
 
     def with_services(self, database_url: str, redis_url: str) -> Settings:
         """These settings with the addresses of services that were started meanwhile."""

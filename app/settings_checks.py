@@ -166,6 +166,15 @@ def http_url(value: str) -> str:
     return url
 
 
+def model_name(value: str) -> str:
+    """A model's name without spaces around it. Empty stays empty."""
+    name = value.strip()
+    if not name.isprintable() or " " in name:
+        message = N_("{name}={value} is not the name of a model, such as {example}.")
+        raise BadValueError(message, value=repr(name)[1:-1], example="qwen/qwen3-vl-8b-instruct")
+    return name
+
+
 def origins(values: tuple[str, ...]) -> tuple[str, ...]:
     """Origins: scheme, host and port, no path."""
     for value in values:

@@ -182,6 +182,13 @@ def test_bad_redis_urls(given: str) -> None:
             "LLM_BASE_URL=ftp://h must be an address that starts with http:// or https://.",
         ),
         ("LLM_PROVIDER", "custom", "LLM_PROVIDER=custom needs LLM_BASE_URL: the address of the endpoint."),
+        ("VISION_BELOW", "85", "VISION_BELOW=85 is too large: the most is 1.0."),
+        ("VISION_BELOW", "nan", "VISION_BELOW=nan is too large: the most is 1.0."),
+        (
+            "VISION_MODEL",
+            "a model\nthat sees",
+            "VISION_MODEL=a model\\nthat sees is not the name of a model, such as qwen/qwen3-vl-8b-instruct.",
+        ),
     ],
 )
 def test_bad_values_are_named_with_what_would_do(name: str, value: str, said: str) -> None:
@@ -429,3 +436,16 @@ def test_the_documentation_is_up_to_date() -> None:
 @pytest.mark.parametrize("name", list(Settings.model_fields))
 def test_every_setting_says_what_it_means(name: str) -> None:
     assert len(Settings.model_fields[name].description or "") > 20
+
+
+def test_pictures_leave_only_with_a_model_named_for_them_that_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LLM_API_KEY", "sk-1")
+    assert not load_settings().shows_pages
+    monkeypatch.setenv("VISION_MODEL", " sees/pages ")
+    settings = load_settings()
+    assert settings.shows_pages
+    assert settings.vision_model == "sees/pages"
+    monkeypatch.delenv("LLM_API_KEY")
+    assert not load_settings().shows_pages
