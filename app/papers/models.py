@@ -73,8 +73,8 @@ class Pile(Created, Base):
     """Pages of several students, or pictures to be put together, until they are split into papers.
 
     `bundles` is the proposed split, one entry a paper to be: {"student_id", "match", "match_reason", "candidates",
-    "doubt"}, as in Paper; `doubt` is an i18n.Text as JSON or null. `PaperPage.bundle` is an index into it. `token` names
-    the upload: further pictures of the same one join. `closed`: no more will come.
+    "doubt"}, as in Paper; `doubt` is an i18n.Text as JSON or null. `PaperPage.bundle` is an index into it. `token`
+    names the upload: further pictures of the same one join. `closed`: no more will come.
     """
 
     __tablename__ = "piles"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Assignment
@@ -16,6 +16,7 @@ from app.papers.models import PageState, Paper, PaperPage, Pile
 
 # Between the positions of two pages, so that a photo of two pages has room for its second.
 STEP = 10
+READINGS_KEPT = 5  # earlier texts of a page
 
 
 async def of_paper(session: AsyncSession, paper_id: int) -> Sequence[PaperPage]:
@@ -75,9 +76,7 @@ async def plan(session: AsyncSession, paper: Paper, count: int) -> Sequence[Pape
 
 
 async def begin_again(session: AsyncSession, paper_id: int) -> None:
-    """Have all pages of a paper read once more; the second halves of photos are found anew."""
-    second = (PaperPage.paper_id == paper_id, PaperPage.source_part > 1)
-    await session.execute(delete(PaperPage).where(*second))
+    """Have all pages of a paper read once more. Until then they show what they showed."""
     await session.execute(
         update(PaperPage)
         .where(PaperPage.paper_id == paper_id)
@@ -95,11 +94,15 @@ async def keep(
     page = await locked(session, page_id)
     if page is None:
         return None
-    first, *others = readings
-    if page.state != PageState.READ:
-        for place, values in enumerate(others, 1):
-            session.add(_beside(page, place, values))
-    _fill(page, first)
+    if page.source_part:
+        # One of two pages in a picture, found before: the other is a row of its own.
+        same = [each for each in readings if each["source_part"] == page.source_part]
+        _fill(page, (same or readings)[0])
+    else:
+        first, *others = readings
+        if page.state != PageState.READ:
+            session.add_all(_beside(page, place, values) for place, values in enumerate(others, 1))
+        _fill(page, first)
     await session.flush()
     return page
 
@@ -127,6 +130,9 @@ async def refresh_text(session: AsyncSession, paper: Paper) -> Document:
 
 
 def _fill(page: PaperPage, values: Mapping[str, Any]) -> None:
+    if page.by:
+        before = {"by": page.by, "text": page.text, "confidence": page.confidence}
+        page.readings = [*page.readings, before][-READINGS_KEPT:]
     for name, value in values.items():
         setattr(page, name, value)
     page.state = PageState.READ

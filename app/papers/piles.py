@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -34,7 +33,7 @@ class PileError(ProblemError):
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
-    """A paper to be, as the teacher puts it together. `nobody`: it is none of the class's; else None is not said yet."""
+    """A paper to be, as the teacher puts it together. `nobody`: of nobody in the class; else None is not said yet."""
 
     pages: tuple[int, ...]
     student_id: int | None = None
@@ -54,7 +53,7 @@ class Proposed:
 
 
 # (pages, roster, assignment id) -> proposals. Handed in, because domain packages do not import intake.
-SplitBy = Callable[[Sequence[PaperPage], Sequence[Student], int], Sequence[Proposed]]
+SplitBy = Callable[[Sequence[PaperPage], Sequence[Student], int], Awaitable[Sequence[Proposed]]]
 
 
 async def join(session: AsyncSession, assignment_id: int, user_id: int | None, token: str, name: str) -> Pile:
@@ -197,7 +196,7 @@ async def progress(session: AsyncSession, pile_ids: Collection[int]) -> dict[int
     done = func.count().filter(PaperPage.state != PageState.WAITING)
     counted = select(PaperPage.pile_id, done, func.count()).where(PaperPage.pile_id.in_(pile_ids))
     rows = (await session.execute(counted.group_by(PaperPage.pile_id))).all()
-    return {pile: (read, every) for pile, read, every in rows}
+    return {pile: (read, every) for pile, read, every in rows if pile is not None}
 
 
 async def propose(session: AsyncSession, pile_id: int, split_by: SplitBy) -> tuple[Pile, list[Paper]] | None:
@@ -208,7 +207,7 @@ async def propose(session: AsyncSession, pile_id: int, split_by: SplitBy) -> tup
     assignment = await session.get(Assignment, pile.assignment_id)
     assert assignment is not None
     rows = await pages(session, pile.id)
-    found = split_by(rows, await classes.students(session, assignment.class_id), assignment.id)
+    found = await split_by(rows, await classes.students(session, assignment.class_id), assignment.id)
     pile.bundles = [_entry(each) for each in found]
     _place(rows, [each.pages for each in found])
     pile.state = PileState.ASKS
@@ -255,7 +254,9 @@ async def settle(session: AsyncSession, pile: Pile, version: int) -> list[Paper]
     return await _make(session, found, await pages(session, found.id))
 
 
-async def undo(session: AsyncSession, pile: Pile, decided: Callable[[Sequence[int]], Any]) -> list[int]:
+async def undo(
+    session: AsyncSession, pile: Pile, decided: Callable[[Sequence[int]], Awaitable[int]]
+) -> list[int]:
     """Put a settled pile's papers back into it, with their marks gone. Returns the papers' ids.
 
     `decided` (paper ids -> how many marks of them a teacher decided, awaitable) is handed in, because marks are a room
@@ -350,10 +351,10 @@ def _place(rows: Sequence[PaperPage], bundles: Sequence[Sequence[int]]) -> None:
     # A page left out (a cover, a blank back) comes before the first page that came after it.
     placed: list[PaperPage] = []
     waiting = [(row.position, row) for row in left_out]
-    for each in (by_id[each] for ids in bundles for each in ids):
-        while waiting and waiting[0][0] < each.position:
+    for row in [by_id[each] for ids in bundles for each in ids]:
+        while waiting and waiting[0][0] < row.position:
             placed.append(waiting.pop(0)[1])
-        placed.append(each)
+        placed.append(row)
     placed += [row for _, row in waiting]
     for row, position in zip(placed, order, strict=True):
         row.position = position

@@ -14,7 +14,7 @@ from app.classes import store as classes
 from app.classes.models import Student
 from app.document import Document
 from app.i18n import N_, ProblemError, Text
-from app.papers import store
+from app.papers import pages, store
 from app.papers.listing import PaperRow, overview, row
 from app.papers.models import MatchState, Paper, PaperState
 
@@ -143,6 +143,7 @@ async def read_again(session: AsyncSession, paper: Paper) -> None:
         return
     found.state = PaperState.RECEIVED
     found.problem = None
+    await pages.begin_again(session, found.id)
     await jobs.enqueue_read(session, found.id)
 
 

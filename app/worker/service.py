@@ -41,6 +41,7 @@ from app.worker.cache import CachedChat
 from app.worker.checkpoints import PatientSaver, open_pool
 from app.worker.gate import Gates, PaperGate
 from app.worker.heartbeat import Heartbeat
+from app.worker.keeping import PageKeeper
 from app.worker.metered import MeteredChat
 from app.worker.paper import DecidedMarks, Plan, StoringSink
 from app.worker.patience import is_away, patiently
@@ -72,7 +73,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._recorder = Recorder(database, bus, self._stopping)
         self._gates = Gates(database, self._stopping)
-        self._reader = Reader(database, bus, storage)
+        self._reader = Reader(database, bus, storage, PageKeeper(database, storage))
         processors = os.cpu_count() or 2
         self._maths = ProcessPool(max(1, min(4, processors - 1)), MATHS_SECONDS)
         # A model's answers are waited for; the local grader counts in threads that share one interpreter.
@@ -321,6 +322,7 @@ class Worker:
         async with self._database.begin() as db:
             ended = [(run.assignment_id, run.id) for run in await claims.mend(db)]
             await forget_finished(db)
+        await self._reader.close_left()
         await self._bus.publish(*(RunChanged(assignment_id, run_id) for assignment_id, run_id in ended))
         threads = await self._saver.threads()
         if threads:
