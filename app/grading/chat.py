@@ -9,13 +9,14 @@ the middle of a library.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from app.grading.endpoint import KEYLESS, WITHOUT_KEY, Endpoint, check_endpoint
-from app.grading.model import ChatModel, ChatReply, ModelError
+from app.grading.model import ChatModel, ChatReply, ModelError, SeeingModel, ShownPicture
 from app.grading.replies import read_completion
 
 if TYPE_CHECKING:
@@ -33,9 +34,12 @@ SHOWN_DETAIL = 200
 BOUNDED, SCHEMA, JSON_OBJECT, PLAIN = 0, 1, 2, 3
 """How an answer's shape is asked for: a strict JSON schema; one without BOUNDS; any JSON object; the prompt alone."""
 
-BOUNDS = ("maxLength", "enum")
+BOUNDS = ("maxLength", "maxItems", "enum")
 """Keywords that keep a small model from going on for ever. OpenAI's and others' strict schemas refuse some of them, and
 their models end by themselves, so only a school's own endpoints get them."""
+
+Content = str | list[dict[str, Any]]
+"""What a message says: a text, or the protocol's list of parts (texts and pictures)."""
 
 
 def connect(
@@ -70,7 +74,7 @@ def connect(
     )
 
 
-class OpenAIChat(ChatModel):
+class OpenAIChat(ChatModel, SeeingModel):
     """A model over HTTP; made by `connect`. Belongs to the event loop of its first call."""
 
     def __init__(
@@ -105,7 +109,21 @@ class OpenAIChat(ChatModel):
 
         Raises ModelError; its subclass BilledModelError when the endpoint charged for an answer of no use.
         """
-        system, user = _encodable(system), _encodable(user)
+        return await self._ask(_encodable(system), _encodable(user), schema)
+
+    async def see(
+        self, system: str, user: str, picture: ShownPicture, schema: Mapping[str, Any]
+    ) -> ChatReply:
+        """One answer about a picture, which goes along in the call itself (a data: URL). Raises as `complete`."""
+        # In a thread: megabytes in base64 hold the loop for milliseconds.
+        shown = await asyncio.to_thread(_data_url, picture)
+        parts: list[dict[str, Any]] = [
+            {"type": "text", "text": _encodable(user)},
+            {"type": "image_url", "image_url": {"url": shown}},
+        ]
+        return await self._ask(_encodable(system), parts, schema)
+
+    async def _ask(self, system: str, user: Content, schema: Mapping[str, Any]) -> ChatReply:
         async with self._slots:
             client = await self._ready()
             while True:
@@ -149,7 +167,7 @@ class OpenAIChat(ChatModel):
         )
 
     def _body(
-        self, system: str, user: str, schema: Mapping[str, Any], form: int, temperature: bool
+        self, system: str, user: Content, schema: Mapping[str, Any], form: int, temperature: bool
     ) -> dict[str, Any]:
         """The request as the endpoint has been found to take it."""
         body: dict[str, Any] = {"model": self.name, "stream": False}
@@ -284,6 +302,10 @@ def unbounded(schema: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in schema.items()
         if name not in BOUNDS
     }
+
+
+def _data_url(picture: ShownPicture) -> str:
+    return f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"
 
 
 def _encodable(text: str) -> str:

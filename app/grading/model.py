@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.document import Document
@@ -41,6 +41,29 @@ class ChatModel(Protocol):
     async def distrust(self, system: str, user: str, schema: Mapping[str, Any]) -> None:
         """The answer to these words was of no use: who keeps answers must not give it to another run."""
         return
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPicture:
+    """A picture that a model is shown: the file's bytes, and what they are ("image/webp")."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+
+
+class SeeingModel(Protocol):
+    """A chat model that is shown a picture with what it is asked."""
+
+    @property
+    def name(self) -> str:
+        """The model's name as its provider calls it."""
+        ...
+
+    async def see(
+        self, system: str, user: str, picture: ShownPicture, schema: Mapping[str, Any]
+    ) -> ChatReply:
+        """Ask once about a picture, as `ChatModel.complete` does without one. Raises ModelError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

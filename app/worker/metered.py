@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app import metrics
-from app.grading.model import ChatModel, ChatReply, ModelError
+from app.grading.model import ChatModel, ChatReply, ModelError, SeeingModel, ShownPicture
 from app.grading.replies import BilledModelError
 
 ANSWERED, UNUSABLE, FAILED, BROKEN_OFF = "answered", "unusable", "failed", "broken off"
@@ -30,28 +30,51 @@ class MeteredChat:
 
     async def complete(self, system: str, user: str, schema: Mapping[str, Any]) -> ChatReply:
         """The model's own answer. Raises ModelError."""
-        began = time.perf_counter()
-        reply, outcome = ChatReply(""), FAILED
-        try:
-            reply = await self.chat.complete(system, user, schema)
-            outcome = ANSWERED
-            return reply
-        except ModelError as error:
-            outcome = outcome_of(error)
-            if isinstance(error, BilledModelError):
-                reply = error.reply
-            raise
-        except asyncio.CancelledError:
-            outcome = BROKEN_OFF
-            raise
-        finally:
-            metrics.model_call(
-                outcome, time.perf_counter() - began, reply.tokens_in, reply.tokens_out, reply.cost
-            )
+        return await counted(self.chat.complete(system, user, schema))
 
     async def distrust(self, system: str, user: str, schema: Mapping[str, Any]) -> None:
         """Passed on."""
         await self.chat.distrust(system, user, schema)
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredEyes:
+    """A SeeingModel before another one, counted as MeteredChat is."""
+
+    model: SeeingModel
+
+    @property
+    def name(self) -> str:
+        """The model's name as its provider calls it."""
+        return self.model.name
+
+    async def see(
+        self, system: str, user: str, picture: ShownPicture, schema: Mapping[str, Any]
+    ) -> ChatReply:
+        """The model's own answer. Raises ModelError."""
+        return await counted(self.model.see(system, user, picture, schema))
+
+
+async def counted(call: Awaitable[ChatReply]) -> ChatReply:
+    """Await one call of a model and count it, whatever comes of it. Raises what the call raises."""
+    began = time.perf_counter()
+    reply, outcome = ChatReply(""), FAILED
+    try:
+        reply = await call
+        outcome = ANSWERED
+        return reply
+    except ModelError as error:
+        outcome = outcome_of(error)
+        if isinstance(error, BilledModelError):
+            reply = error.reply
+        raise
+    except asyncio.CancelledError:
+        outcome = BROKEN_OFF
+        raise
+    finally:
+        metrics.model_call(
+            outcome, time.perf_counter() - began, reply.tokens_in, reply.tokens_out, reply.cost
+        )
 
 
 def outcome_of(error: ModelError) -> str:
