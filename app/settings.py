@@ -34,6 +34,7 @@ from app.settings_checks import PROVIDERS
 from app.settings_urls import MASK
 
 MEBIBYTE = 1024 * 1024
+PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".heic", ".heif", ".tif", ".tiff")
 
 
 class Environment(StrEnum):
@@ -175,11 +176,19 @@ class Settings(BaseModel):
     aws_secret_access_key: SecretStr = Field(
         default=SecretStr(""), description="The key for UPLOAD_DIR in S3. Empty: the machine's own role."
     )
-    max_file_size: int = Field(default=20 * MEBIBYTE, ge=1024, description="Largest upload, in bytes.")
+    max_file_size: int = Field(default=100 * MEBIBYTE, ge=1024, description="Largest upload, in bytes.")
     max_files: int = Field(default=500, ge=1, le=100_000, description="Most papers in one batch.")
     allowed_extensions: Annotated[Words, AfterValidator(checks.suffixes)] = Field(
-        default=(".txt", ".md", ".pdf", ".docx", ".zip"),
+        default=(".txt", ".md", ".pdf", ".docx", ".zip", *PICTURES),
         description="Endings of file names that may be uploaded, separated by commas.",
+    )
+
+    ocr_processes: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Processes that read pictures by text recognition, in each server or worker; each takes up to 1 GB. "
+        "0: one fewer than there are processors, at least one.",
     )
 
     backup_dir: Path | None = Field(

@@ -180,6 +180,12 @@ async def open_ones(session: AsyncSession, assignment_id: int) -> Sequence[Pile]
     return (await session.scalars(found.order_by(Pile.id))).all()
 
 
+async def count_open(session: AsyncSession, assignment_id: int) -> int:
+    """How many piles of an assignment are not papers yet."""
+    found = select(func.count()).where(Pile.assignment_id == assignment_id, Pile.state != PileState.SETTLED)
+    return await session.scalar(found) or 0
+
+
 async def settled_ones(session: AsyncSession, assignment_id: int) -> Sequence[Pile]:
     """The piles of an assignment whose papers were made, newest first."""
     found = select(Pile).where(Pile.assignment_id == assignment_id, Pile.state == PileState.SETTLED)

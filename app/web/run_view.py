@@ -15,6 +15,7 @@ from app.marks import runs
 from app.marks.matrix import Asking, Head, Matrix
 from app.marks.models import Run, RunState
 from app.marks.runs import Progress, Which
+from app.papers import piles
 
 TITLES = {
     RunState.RUNNING: Text(N_("Grading now")),
@@ -36,7 +37,10 @@ LEFT_STEP = 5
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A run as it stands, or that there was none. `said` is what a screen reader is told, changing each tenth."""
+    """A run as it stands, or that there was none. `said` is what a screen reader is told, changing each tenth.
+
+    `piles` counts those that are not papers yet and so would not be graded; only while no run is open.
+    """
 
     run: Run | None
     progress: Progress | None
@@ -45,6 +49,7 @@ class Status:
     seconds_left: float | None
     first_asking: Asking | None
     said: Text
+    piles: int = 0
 
     @property
     def running(self) -> bool:
@@ -83,11 +88,13 @@ async def status_of(session: AsyncSession, assignment_id: int) -> Status:
     """How the newest run of an assignment stands."""
     run = await runs.latest_run(session, assignment_id)
     if run is None:
-        return Status(None, None, NOT_YET, LOCAL, None, None, NOT_YET)
+        waiting = await piles.count_open(session, assignment_id)
+        return Status(None, None, NOT_YET, LOCAL, None, None, NOT_YET, waiting)
     progress = await runs.progress(session, run)
     asking = await matrices.first_asking(session, assignment_id) if progress.needs_teacher else None
     title = TITLES[RunState(run.state)]
     left = progress.seconds_left
+    ended = run.state in (RunState.FINISHED, RunState.CANCELLED)
     tenths = int(progress.share * 10) * 10
     return Status(
         run=run,
@@ -97,6 +104,7 @@ async def status_of(session: AsyncSession, assignment_id: int) -> Status:
         seconds_left=None if left is None else max(LEFT_STEP, round(left / LEFT_STEP) * LEFT_STEP),
         first_asking=asking,
         said=Text(N_("{percent} % graded"), {"percent": tenths}) if run.state == RunState.RUNNING else title,
+        piles=await piles.count_open(session, assignment_id) if ended else 0,
     )
 
 
