@@ -88,7 +88,7 @@ def facts(state: State) -> Iterable[Metric]:
         "zhupi_queue_oldest_seconds", "How long the first waiting job has waited.", labels=["kind"]
     )
     known = {each.kind: each for each in work.queue}
-    for kind in ("grade", "read"):
+    for kind in ("grade", "read", "page"):
         queue = known.get(kind)
         jobs.add_metric([kind, "waiting"], queue.waiting if queue else 0)
         jobs.add_metric([kind, "working"], queue.working if queue else 0)

@@ -21,9 +21,9 @@ from app.document import Document
 from app.events.bus import Bus
 from app.events.schema import PaperChanged, PileChanged
 from app.i18n import N_, ProblemError, Text
+from app.intake import process
 from app.intake.errors import UnreadableError
 from app.intake.matching import match_paper
-from app.intake.process import inspect, read_page
 from app.jobs import Again, Taken
 from app.papers import pages, piles, service
 from app.papers.models import PageState, Paper, PaperPage, PaperState
@@ -49,7 +49,7 @@ class Reader:
         self._keeper = keeper
 
     async def job(self, taken: Taken) -> None:
-        """The "read" job of a paper, a page or a pile. What is gone, or read already, needs nothing."""
+        """The "read" job of a paper, the "page" job of a page or a pile. What is gone, or read already, needs nothing."""
         (name, number), *_ = taken.payload.items()
         work = {"paper_id": self._paper_job, "page_id": self._page_job, "pile_id": self._pile_job}[name]
         with structlog.contextvars.bound_contextvars(**{name.removesuffix("_id"): int(number)}):
@@ -129,7 +129,7 @@ class Reader:
 
     async def _read_file(self, paper: Paper) -> None:
         async with self._storage.local(paper.storage_key) as path:
-            found = await inspect(path, paper.file_name)
+            found = await process.inspect(path, paper.file_name)
             async with self._database.begin() as db:
                 rows = await pages.plan(db, paper, found.pages)
             await self._read_pages(paper, path, rows)
@@ -157,7 +157,7 @@ class Reader:
     async def _read_page(self, path: Path, row: PaperPage) -> None:
         """Read one page and keep it, or why it cannot be read."""
         try:
-            readings = await read_page(path, row.source_name, row.source_page)
+            readings = await process.read_page(path, row.source_name, row.source_page)
         except UnreadableError as error:
             metrics.unreadable(error.kind)
             await self._failed(row, error.text)

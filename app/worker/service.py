@@ -29,7 +29,7 @@ from app.grading.pool import ProcessPool
 from app.grading.state import PaperResult
 from app.i18n import N_, ProblemError, Text
 from app.intake.process import close_readers
-from app.jobs import GRADE, READ, Again, Consumer, Handler, Taken, forget_finished
+from app.jobs import GRADE, PAGE, READ, Again, Consumer, Handler, Taken, forget_finished
 from app.looplag import settle
 from app.marks import claims, runs
 from app.marks.claims import ClaimResult, LetGo
@@ -99,6 +99,7 @@ class Worker:
         papers = max(8, self._settings.max_parallel_workers // 2)
         self._consumers = [
             Consumer(url, READ, self._guarded(self._reader.job), at_once=4),
+            Consumer(url, PAGE, self._guarded(self._reader.job), at_once=4),
             Consumer(url, GRADE, self._guarded(self._grade), at_once=papers),
         ]
         self._tasks = [asyncio.create_task(each.run()) for each in self._consumers]

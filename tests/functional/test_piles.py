@@ -104,7 +104,7 @@ async def test_pictures_of_one_upload_join_one_pile(desk: Desk) -> None:
     assert other.id != first.id and len(await desk.ids(first)) == 3
     async with desk.db.begin() as session:
         assert not await piles.add_file(session, other, "the same again.jpg", stored("a.jpg"))
-        jobs = await session.scalar(text("select count(*) from pgqueuer where entrypoint = 'read'"))
+        jobs = await session.scalar(text("select count(*) from pgqueuer where entrypoint = 'page'"))
     assert jobs == 4
 
 
