@@ -49,7 +49,7 @@ class Reader:
         self._keeper = keeper
 
     async def job(self, taken: Taken) -> None:
-        """The "read" job of a paper, the "page" job of a page or a pile. What is gone, or read already, needs nothing."""
+        """The jobs "read" (a paper) and "page" (a page, a pile). What is gone, or read already, needs nothing."""
         (name, number), *_ = taken.payload.items()
         work = {"paper_id": self._paper_job, "page_id": self._page_job, "pile_id": self._pile_job}[name]
         with structlog.contextvars.bound_contextvars(**{name.removesuffix("_id"): int(number)}):
