@@ -14,6 +14,9 @@ from string import Template
 MARKING = "marking.v2"
 """The version of the marking prompt in use."""
 
+TRANSCRIBING = "transcribing.v1"
+"""The version of the prompt with which a vision model copies a page."""
+
 _FOLDER = Path(__file__).parent
 
 
