@@ -5,8 +5,9 @@ Run it as a process of its own, so that neither its work nor its faults touch wh
     python tests/stubs/model_server.py --port 0 --mode ok --latency 1.0
 
 It prints "listening on http://127.0.0.1:PORT/v1". POST /control changes it while it runs:
-{"mode": MODE, "once": N, "latency": SECONDS, "retry_after": SECONDS, "reset": true}; with "once" the mode
-holds for the next N calls and the one before it returns. GET /control answers the counters.
+{"mode": MODE, "once": N, "latency": SECONDS, "retry_after": SECONDS, "lines": [...], "reset": true}; with "once" the
+mode holds for the next N calls and the one before it returns. "lines" is what it reads on every picture it is shown.
+GET /control answers the counters.
 """
 
 from __future__ import annotations
@@ -42,7 +43,17 @@ STATUS_MODES: dict[str, tuple[int, str, str]] = {
     "500": (500, "The server had an error.", "server_error"),
     "quota": (429, "You exceeded your current quota.", "insufficient_quota"),
 }
-CONTENT_MODES = ("too_many_points", "wrong_quote", "wrong_shape", "not_json", "obedient", "ok", "slow")
+CONTENT_MODES = (
+    "too_many_points",
+    "wrong_quote",
+    "wrong_shape",
+    "not_json",
+    "obedient",
+    "ok",
+    "slow",
+    "rude",
+    "wrong_page",
+)
 BODY_MODES = (
     "empty",
     "cut",
@@ -81,6 +92,7 @@ class State:
     in_flight: int = 0
     in_flight_max: int = 0
     answered: int = 0
+    lines: list[str] = field(default_factory=list)
     by_key: Counter[str] = field(default_factory=Counter)
     first_answered: dict[str, float] = field(default_factory=dict)
     by_status: Counter[int] = field(default_factory=Counter)
@@ -218,7 +230,7 @@ async def deliver(request: web.Request, state: State, mode: str, body: dict[str,
         return web.json_response({"error": {"message": "Provider returned error", "code": 502}})
     if mode == "no_choices":
         return web.json_response({"object": "chat.completion", "choices": []})
-    content: str | None = answers.content(body, mode if mode in CONTENT_MODES else "ok")
+    content: str | None = answers.content(body, mode if mode in CONTENT_MODES else "ok", state.lines)
     finish, extra = "stop", {}
     if mode == "empty":
         content = None
@@ -276,10 +288,13 @@ async def control(request: web.Request) -> web.Response:
         return error(400, f"no such mode; there are {', '.join(MODES)}", "unknown_mode")
     if wanted.get("reset"):
         state.forget()
+        state.lines = []
         state.mode, state.once, state.after_once, state.latency, state.retry_after = "ok", 0, "ok", 0.0, 1.0
     for name in ("latency", "retry_after", "slow_seconds"):
         if name in wanted:
             setattr(state, name, float(wanted[name]))
+    if "lines" in wanted:
+        state.lines = [str(line) for line in wanted["lines"]]
     if "mode" in wanted:
         state.once = int(wanted.get("once", 0))
         if state.once:
