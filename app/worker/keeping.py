@@ -20,10 +20,20 @@ class PageKeeper:
     def __init__(self, database: Database, storage: Storage) -> None:
         self._database, self._storage = database, storage
 
-    async def keep(self, row: PaperPage, readings: Sequence[PageReading]) -> None:
-        """Store what was read of a page and its pictures. A page that is gone meanwhile leaves nothing."""
+    async def keep(
+        self, row: PaperPage, readings: Sequence[PageReading], instead_of: Sequence[PageReading] = ()
+    ) -> None:
+        """Store what was read of a page and its pictures. A page that is gone meanwhile leaves nothing.
+
+        `instead_of` are the readings that these were made from, kept beside them where they differ.
+        """
         pictures: dict[str, bytes] = {}
         values = [columns(reading, pictures) for reading in readings]
+        for column, reading, other in zip(values, readings, instead_of, strict=False):
+            if other.by is not reading.by:
+                column["readings"] = [
+                    {"by": other.by.value, "text": other.text, "confidence": other.confidence}
+                ]
         async with self._database.begin() as db:
             # Held until the commit: a removal of the same content must not run between the file and its row.
             for key, data in sorted(pictures.items()):

@@ -31,6 +31,7 @@ from app.storage import Storage
 from app.worker import splitting
 from app.worker.keeping import PageKeeper
 from app.worker.patience import is_away
+from app.worker.vision import Vision
 
 log = structlog.get_logger(__name__)
 
@@ -44,9 +45,11 @@ FAILED = N_("Reading “{name}” failed ({error}). Upload it again, or as anoth
 class Reader:
     """Reads papers once: after their upload, or when they are graded before that; and the pages of piles."""
 
-    def __init__(self, database: Database, bus: Bus, storage: Storage, keeper: PageKeeper) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, storage: Storage, keeper: PageKeeper, vision: Vision
+    ) -> None:
         self._database, self._bus, self._storage = database, bus, storage
-        self._keeper = keeper
+        self._keeper, self._vision = keeper, vision
 
     async def job(self, taken: Taken) -> None:
         """The jobs "read" (a paper) and "page" (a page, a pile). What is gone, or read already, needs nothing."""
@@ -157,12 +160,13 @@ class Reader:
     async def _read_page(self, path: Path, row: PaperPage) -> None:
         """Read one page and keep it, or why it cannot be read."""
         try:
-            readings = await process.read_page(path, row.source_name, row.source_page)
+            found = await process.read_page(path, row.source_name, row.source_page)
         except UnreadableError as error:
             metrics.unreadable(error.kind)
             await self._failed(row, error.text)
         else:
-            await self._keeper.keep(row, readings)
+            readings = [await self._vision.improve(row, reading) for reading in found]
+            await self._keeper.keep(row, readings, instead_of=found)
 
     async def _failed(self, row: PaperPage, problem: Text) -> None:
         async with self._database.begin() as db:

@@ -28,6 +28,7 @@ from app.grading.model import ChatModel, Stopped
 from app.grading.pool import ProcessPool
 from app.grading.state import PaperResult
 from app.i18n import N_, ProblemError, Text
+from app.intake import process
 from app.intake.process import close_readers
 from app.jobs import GRADE, PAGE, READ, Again, Consumer, Handler, Taken, forget_finished
 from app.looplag import settle
@@ -47,6 +48,7 @@ from app.worker.paper import DecidedMarks, Plan, StoringSink
 from app.worker.patience import is_away, patiently
 from app.worker.reading import Reader
 from app.worker.recorder import Recorder
+from app.worker.vision import Vision
 from app.worker.warm import load
 
 log = structlog.get_logger(__name__)
@@ -73,7 +75,9 @@ class Worker:
         self._stopping = asyncio.Event()
         self._recorder = Recorder(database, bus, self._stopping)
         self._gates = Gates(database, self._stopping)
-        self._reader = Reader(database, bus, storage, PageKeeper(database, storage))
+        process.configure(ocr_processes=settings.ocr_processes or None)
+        self._vision = Vision(settings, database, storage)
+        self._reader = Reader(database, bus, storage, PageKeeper(database, storage), self._vision)
         processors = os.cpu_count() or 2
         self._maths = ProcessPool(max(1, min(4, processors - 1)), MATHS_SECONDS)
         # A model's answers are waited for; the local grader counts in threads that share one interpreter.
@@ -123,6 +127,7 @@ class Worker:
             await self._mending
         await self._recorder.close()
         await self._maths.close()
+        await self._vision.close()
         await close_readers()
         if self._chat is not None:
             await self._chat.aclose()
