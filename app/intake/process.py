@@ -1,113 +1,139 @@
-"""Reading uploads in killable child processes, so that a hostile or broken file costs one process and no more.
-
-A few children (`app.intake.child`) are started when first needed, kept warm and reused: a start costs about 0.1 s,
-the PDF library as much again. The event loop only ever waits on pipes.
-"""
+"""Reading uploads in child processes with limits on time, memory and output: what the rest of the application calls."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import json
+import binascii
 import os
-import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from app.document import Document
+from app.document import Box, Document
 from app.i18n import Text
-from app.intake.child import LENGTH
-from app.intake.errors import Kind, UnreadableError
+from app.intake.children import LIGHT, RECOGNISING, Children, failure
+from app.intake.errors import UnreadableError
+from app.intake.inspection import Inspection, recognises
 from app.intake.limits import MEGABYTE, Limits
+from app.intake.page import PageReading, Picture, picture_from_json
+from app.intake.readers import Collected
 from app.intake.roster import RosterImport
 
-ROOT = Path(__file__).parents[2]
-START_SECONDS = 60.0  # to start an interpreter on a machine that is busy with everything else
-RETIRE_MEGABYTES = 256  # a child that still holds more than this after a job is ended, to give it back
-JSON_BYTES = 12  # the most that one character takes in ASCII JSON (two \uXXXX)
+
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    light: Children
+    recognising: Children
 
 
-class Readers:
-    """At most `size` child processes that read files; further calls wait their turn, in order."""
-
-    def __init__(self, size: int = 2) -> None:
-        self._turns = asyncio.Semaphore(size)
-        self._idle: list[Process] = []
-        self._closed = False
-
-    async def run(self, task: str, name: str, limits: Limits, **job: str) -> Any:
-        """One job's result as JSON. Raises UnreadableError; never blocks the loop; a cancelled job's child is killed.
-
-        The wait for a turn and the start of a child do not count against `limits.seconds`.
-        """
-        async with self._turns:
-            child = await self._child()
-            try:
-                asking = _ask(child, {"task": task, "name": name, "limits": asdict(limits), **job}, limits)
-                reply = await asyncio.wait_for(asking, limits.seconds)
-            except TimeoutError:
-                await _end(child)
-                raise _failure("too_long", name, limits) from None
-            except (asyncio.IncompleteReadError, ConnectionError, ValueError):
-                # A child whose pipe has ended is dying already; our signal must not hide what it dies of.
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(child.wait(), 1)
-                await _end(child)
-                raise _failure(_cause(child.returncode), name, limits) from None
-            except BaseException:
-                await _end(child)
-                raise
-            if self._closed or reply.get("held_megabytes", 0) > RETIRE_MEGABYTES:
-                await _end(child)
-            else:
-                self._idle.append(child)
-        if error := reply.get("error"):
-            raise UnreadableError.from_json(error)
-        return reply["result"]
-
-    async def close(self) -> None:
-        """End the idle children, and the busy ones after their job."""
-        self._closed = True
-        while self._idle:
-            await _end(self._idle.pop())
-
-    async def _child(self) -> Process:
-        while self._idle:
-            child = self._idle.pop()
-            if child.returncode is None:
-                return child
-        return await _start()
+T = TypeVar("T")
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools] = WeakKeyDictionary()
+_ocr_processes: int | None = None
 
 
-_readers: WeakKeyDictionary[asyncio.AbstractEventLoop, Readers] = WeakKeyDictionary()
+def configure(*, ocr_processes: int | None = None) -> None:
+    """How many children of this process may recognise text at once; None: one fewer than there are processors.
+
+    To be called at start, before anything is read: pools that exist keep their size. Raises ValueError below 1.
+    """
+    global _ocr_processes
+    if ocr_processes is not None and ocr_processes < 1:
+        raise ValueError(ocr_processes)
+    _ocr_processes = ocr_processes
 
 
-def readers() -> Readers:
-    """The running loop's readers; one child fewer than there are processors, at least one, at most four."""
-    loop = asyncio.get_running_loop()
-    if loop not in _readers:
-        _readers[loop] = Readers(max(1, min(4, (os.cpu_count() or 2) - 1)))
-    return _readers[loop]
+def readers() -> Children:
+    """The running loop's light readers; one child fewer than there are processors, at least one, at most four."""
+    return _of_loop().light
+
+
+def recognisers() -> Children:
+    """The running loop's children that recognise text (`configure` says how many)."""
+    return _of_loop().recognising
 
 
 async def close_readers() -> None:
     """End the running loop's child processes; for the server's shutdown. A later read starts new ones."""
-    if found := _readers.pop(asyncio.get_running_loop(), None):
-        await found.close()
+    if found := _pools.pop(asyncio.get_running_loop(), None):
+        await found.light.close()
+        await found.recognising.close()
 
 
-async def read_document(path: Path, name: str, limits: Limits | None = None) -> Document:
-    """The text of a file (`app.intake.readers.read_file`), read in a child process with time and memory limits.
+async def inspect(path: Path, name: str, limits: Limits | None = None) -> Inspection:
+    """What a file is and how many pages it has (`app.intake.readers.inspect`).
 
     Raises UnreadableError; for time its kind is "too_long", for memory "too_big", for a crash "broken".
     """
+    reply = await readers().run("inspect", name, limits or Limits(), path=str(path))
+    return _trusted(lambda: Inspection.from_json(reply), name, None)
+
+
+async def read_page(
+    path: Path, name: str, number: int, *, careful: bool = False, limits: Limits | None = None
+) -> list[PageReading]:
+    """One page of a file, counted from 1; two readings for a photo of two pages (`app.intake.readers.read_page`).
+
+    A page with a text layer is read by a light child within `limits.seconds`; one that needs text recognition by
+    another within `limits.recognition_seconds`. `careful` is a person's wish and goes before other pages.
+    Raises UnreadableError for this page only: the next call gets a new child.
+    """
     limits = limits or Limits()
-    return Document.from_json(await readers().run("document", name, limits, path=str(path)))
+    reply = None
+    if not (careful and recognises()):
+        reply = await readers().run("layer", name, limits, path=str(path), page=number)
+    if reply is None:
+        reply = await recognisers().run(
+            "page", name, limits, path=str(path), page=number, careful=careful, urgent=careful
+        )
+    return _trusted(lambda: [PageReading.from_json(each) for each in reply], name, number)
+
+
+async def render_page(path: Path, name: str, number: int, limits: Limits | None = None) -> Picture:
+    """The picture of a PDF's page, for showing (`app.intake.readers.render_page`). Raises UnreadableError."""
+    reply = await readers().run("render", name, limits or Limits(), path=str(path), page=number, urgent=True)
+    return _trusted(lambda: picture_from_json(reply), name, number)
+
+
+async def read_region(picture: Path, name: str, box: Box, limits: Limits | None = None) -> PageReading:
+    """A part of a kept page picture read again, boxes on the whole picture; goes before other pages.
+
+    Raises UnreadableError.
+    """
+    pool = recognisers() if recognises() else readers()
+    reply = await pool.run(
+        "region", name, limits or Limits(), path=str(picture), box=box.to_json(), urgent=True
+    )
+    return _trusted(lambda: PageReading.from_json(reply), name, None)
+
+
+async def mask_picture(picture: Path, name: str, boxes: Sequence[Box], limits: Limits | None = None) -> bytes:
+    """A kept page picture as JPEG, with boxes painted over (`app.intake.formats.picture.mask`).
+
+    Raises UnreadableError.
+    """
+    reply = await readers().run(
+        "mask", name, limits or Limits(), path=str(picture), boxes=[box.to_json() for box in boxes]
+    )
+    return _trusted(lambda: base64.b64decode(reply, validate=True), name, None)
+
+
+async def read_document(path: Path, name: str, limits: Limits | None = None) -> Document:
+    """All pages of a file as one document (`app.intake.readers.read_file`), each page within the limits of time.
+
+    Raises UnreadableError, of the first page that cannot be read.
+    """
+    limits = limits or Limits()
+    count = (await inspect(path, name, limits)).pages
+    collected = Collected(name, count, limits)
+    for number in range(1, count + 1):
+        try:
+            collected.add(await read_page(path, name, number, limits=limits))
+        except UnreadableError as error:
+            collected.miss(number, error)
+    return collected.document()
 
 
 async def read_roster_safely(data: bytes, name: str, limits: Limits | None = None) -> RosterImport:
@@ -123,55 +149,17 @@ async def read_roster_safely(data: bytes, name: str, limits: Limits | None = Non
     return RosterImport.from_json(await readers().run("roster", name, limits, data=encoded))
 
 
-async def _start() -> Process:
-    # No secrets: a reader that is taken over finds neither keys nor the database's address.
-    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app.intake.child", stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment
-    )
+def _of_loop() -> _Pools:
+    loop = asyncio.get_running_loop()
+    if loop not in _pools:
+        spare = max(1, (os.cpu_count() or 2) - 1)
+        _pools[loop] = _Pools(Children(min(4, spare), LIGHT), Children(_ocr_processes or spare, RECOGNISING))
+    return _pools[loop]
+
+
+def _trusted(make: Callable[[], T], name: str, page: int | None) -> T:
+    """A reply as what it should be; whatever else a child answers that was taken over by its file is a broken file."""
     try:
-        await asyncio.wait_for(_receive(child, MEGABYTE), START_SECONDS)
-    except BaseException:
-        await _end(child)
-        raise
-    return child
-
-
-async def _ask(child: Process, job: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    assert child.stdin is not None
-    body = json.dumps(job).encode()
-    child.stdin.write(LENGTH.pack(len(body)) + body)
-    await child.stdin.drain()
-    return await _receive(child, limits.characters * JSON_BYTES + MEGABYTE)
-
-
-async def _receive(child: Process, most: int) -> dict[str, Any]:
-    """The next frame; ValueError when it is longer than `most` bytes or no JSON object."""
-    assert child.stdout is not None
-    length: int = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))[0]
-    if length > most:
-        raise ValueError(length)
-    reply = json.loads(await child.stdout.readexactly(length))
-    if not isinstance(reply, dict):
-        raise ValueError("not an object")
-    return reply
-
-
-async def _end(child: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        child.kill()
-    await child.wait()
-
-
-def _cause(code: int | None) -> Kind:
-    """Why a child ended: the processor limit, or a crash (`code` as subprocess has it)."""
-    return "too_long" if code == -signal.SIGXCPU else "broken"
-
-
-def _failure(kind: Kind, name: str, limits: Limits) -> UnreadableError:
-    if kind == "too_long":
-        values = {"name": name, "limit": round(limits.seconds)}
-        return UnreadableError(kind, Text("Reading “{name}” took longer than {limit} seconds.", values))
-    return UnreadableError(
-        kind, Text("“{name}” is damaged in a way that crashed the reader.", {"name": name})
-    )
+        return make()
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, binascii.Error) as error:
+        raise failure("broken", name, page) from error

@@ -39,12 +39,19 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"ID3", "audio/mpeg"),
 )
 
+# Of files that begin with a box "ftyp" (ISO/IEC 14496-12), those whose brand says that they hold pictures.
+BRANDS: dict[bytes, str] = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "image/heic"),
+    **dict.fromkeys((b"avif", b"avis"), "image/avif"),
+}
+
 # Names that are the same in every language, for the sentences shown to people.
 LABELS: dict[str, str] = {
     PDF: "PDF", ZIP: "ZIP", TEXT: "TXT", DOCX: "DOCX", XLSX: "XLSX", PPTX: "PPTX", ODT: "ODT",
     OLE: "DOC/XLS/PPT (Microsoft Office 97-2003)",
     "image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/tiff": "TIFF", "image/webp": "WEBP",
-    "image/bmp": "BMP", "image/heic": "HEIC", "application/x-executable": "EXE", "application/rtf": "RTF",
+    "image/bmp": "BMP", "image/heic": "HEIC", "image/avif": "AVIF",
+    "application/x-executable": "EXE", "application/rtf": "RTF",
     "application/vnd.rar": "RAR", "application/x-7z-compressed": "7Z", "application/gzip": "GZ",
     "application/x-bzip2": "BZ2", "application/x-xz": "XZ", "audio/mpeg": "MP3", "video/mp4": "MP4",
     "audio/wav": "WAV",
@@ -60,7 +67,8 @@ EXTENSIONS: dict[str, str] = {
     "pdf": PDF, "docx": DOCX, "xlsx": XLSX, "pptx": PPTX, "odt": ODT, "zip": ZIP, "doc": OLE, "xls": OLE,
     "ppt": OLE, "rtf": "application/rtf", "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg",
     "gif": "image/gif", "tif": "image/tiff", "tiff": "image/tiff", "webp": "image/webp", "bmp": "image/bmp",
-    "heic": "image/heic", "exe": "application/x-executable", "rar": "application/vnd.rar",
+    "heic": "image/heic", "heif": "image/heic", "avif": "image/avif",
+    "exe": "application/x-executable", "rar": "application/vnd.rar",
     "7z": "application/x-7z-compressed", "gz": "application/gzip",
 }  # fmt: skip
 
@@ -104,6 +112,11 @@ def sniff_file(path: Path) -> str | None:
     return ZIP
 
 
+def is_picture(media_type: str | None) -> bool:
+    """Whether a media type is that of a picture."""
+    return media_type is not None and media_type.startswith("image/")
+
+
 def label(media_type: str | None) -> str:
     """A short name of a media type that reads the same in every language: "PNG"; "?" for None."""
     return LABELS.get(media_type, media_type) if media_type else "?"
@@ -129,8 +142,7 @@ def _container(head: bytes) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] in (b"WEBP", b"WAVE"):
         return "image/webp" if head[8:12] == b"WEBP" else "audio/wav"
     if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        return "image/heic" if brand in (b"heic", b"heix", b"mif1", b"msf1", b"hevc") else "video/mp4"
+        return BRANDS.get(head[8:12], "video/mp4")
     if head[:2] == b"MZ" and b"\x00" in head[:64]:
         return "application/x-executable"
     if head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00":

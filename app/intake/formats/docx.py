@@ -6,26 +6,33 @@ formulas and automatic numbers, and answers stand in all of them, so the body's 
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.document import Document, Page
 from app.i18n import Text
 from app.intake.errors import UnreadableError
-from app.intake.formats import ooxml
+from app.intake.formats import ooxml, picture
 from app.intake.formats.numbering import Numbering
 from app.intake.formats.text import check_length, clean
+from app.intake.inspection import no_recognition, no_such_page, recognises
 from app.intake.limits import Limits
+from app.intake.opened import opened
+from app.intake.page import By, PageReading
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-PICTURES = (
-    "{http://schemas.openxmlformats.org/drawingml/2006/main}blip",
-    "{urn:schemas-microsoft-com:vml}imagedata",
-)
+R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+# What shows a picture, and the attribute that names it.
+PICTURES = {
+    "{http://schemas.openxmlformats.org/drawingml/2006/main}blip": R + "embed",
+    "{urn:schemas-microsoft-com:vml}imagedata": R + "id",
+}
+PICTURE_SIDE = 200  # pixels; smaller pictures are logos and lines and hold no writing
 
 # Deleted text, field codes, and the second copy of a drawing that old programs get.
 SKIPPED = frozenset(
@@ -38,35 +45,78 @@ CELL = "\t"
 NOTES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
 
 
-def read(path: Path, name: str, limits: Limits) -> Document:
-    """A DOCX file as one page (Word decides on pages only when it prints).
+@dataclass(frozen=True, slots=True)
+class DocxFile:
+    """A DOCX as read: its text, and the bytes of the pictures in its body that may hold writing, in their order."""
 
-    First the header of the first section (names stand there), then the body with its tables, a row a line and cells
-    parted by tabs, then foot- and endnotes. Nothing outside the file is fetched.
-    Raises UnreadableError: "broken", "encrypted", "too_big", "too_long", "empty", "needs_ocr".
+    text: str
+    pictures: tuple[bytes, ...]
+
+    @property
+    def pages(self) -> int:
+        """The text's page, and one a picture where pictures can be read."""
+        return bool(self.text) + (len(self.pictures) if recognises() else 0)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def count_pages(path: Path, name: str, limits: Limits) -> int:
+    """1 for the text (Word decides on pages only when it prints) and one for each picture that may hold writing.
+
+    Raises UnreadableError: "broken", "encrypted", "too_big", "too_long", "too_many_pages", "empty", "needs_ocr".
     """
+    file = opened(path, name, limits, _open)
+    if not file.text and not file.pictures:
+        raise UnreadableError("empty", Text("“{name}” holds no text.", {"name": name}))
+    if not file.pages:
+        raise no_recognition(name)
+    return file.pages
+
+
+def read_text(path: Path, name: str, number: int, limits: Limits) -> list[PageReading] | None:
+    """The page of the text, or None for one of a picture (`read_picture`). Raises UnreadableError as `count_pages`."""
+    file = _file(path, name, number, limits)
+    return [PageReading(file.text, By.TEXT)] if number == 1 and file.text else None
+
+
+def read_picture(
+    path: Path, name: str, number: int, limits: Limits, careful: bool = False
+) -> list[PageReading]:
+    """A page that is a picture. Raises UnreadableError as `count_pages`, and as `picture.read`."""
+    file = _file(path, name, number, limits)
+    return picture.read(file.pictures[number - 1 - bool(file.text)], name, limits, careful)
+
+
+def _file(path: Path, name: str, number: int, limits: Limits) -> DocxFile:
+    if not 1 <= number <= count_pages(path, name, limits):
+        raise no_such_page(name, number)
+    return opened(path, name, limits, _open)
+
+
+def _open(path: Path, name: str, limits: Limits) -> DocxFile:
+    """First the header of the first section (names stand there), then the body with its tables, a row a line and cells
+    parted by tabs, then foot- and endnotes. Nothing outside the file is fetched."""
     ooxml.check(path, name, limits)
     try:
-        text, pictures = _read(path)
+        file = _read(path)
     except (UnreadableError, MemoryError):
         raise
     except Exception as error:  # the library throws whatever a damaged package causes
         raise ooxml.broken(name) from error
-    check_length(len(text), name, limits)
-    if text:
-        return Document((Page(1, text),))
-    if pictures:
+    check_length(len(file.text), name, limits)
+    if len(file.pictures) >= limits.pages:
         raise UnreadableError(
-            "needs_ocr",
+            "too_many_pages",
             Text(
-                "“{name}” holds pictures without text: it has to be read by text recognition.", {"name": name}
+                "“{name}” holds {count} pictures; at most {limit} are read.",
+                {"name": name, "count": len(file.pictures), "limit": limits.pages - 1},
             ),
         )
-    raise UnreadableError("empty", Text("“{name}” holds no text.", {"name": name}))
+    return file
 
 
-def _read(path: Path) -> tuple[str, bool]:
-    """The text, and whether the body shows pictures."""
+def _read(path: Path) -> DocxFile:
     import docx
 
     document = docx.Document(str(path))
@@ -75,7 +125,34 @@ def _read(path: Path) -> tuple[str, bool]:
     blocks = [*_header(document), *_blocks(body, numbering), *_notes(document)]
     text = clean("\n".join(blocks))
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE).strip("\n")
-    return text, any(True for _ in body.iter(*PICTURES))
+    return DocxFile(text, tuple(_pictures(document)))
+
+
+def _pictures(document: Any) -> Iterator[bytes]:
+    """The pictures of the body that are large enough to hold writing, each once."""
+    seen: set[str] = set()
+    for element in document.element.body.iter(*PICTURES):
+        if any(parent.tag in (W + "del", MC + "Fallback") for parent in element.iterancestors()):
+            continue
+        relation = document.part.rels.get(element.get(PICTURES[element.tag]))
+        if relation is None or relation.is_external or str(relation.target_part.partname) in seen:
+            continue
+        seen.add(str(relation.target_part.partname))
+        if _may_hold_writing(data := relation.target_part.blob):
+            yield data
+
+
+def _may_hold_writing(data: bytes) -> bool:
+    """By the size that a picture's header gives; one in a format that is not known here (EMF) is a drawing."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as opened_picture:
+            return min(opened_picture.size) >= PICTURE_SIDE
+    except Image.DecompressionBombError:
+        return True  # said when it is read
+    except Exception:  # whatever a damaged header causes
+        return False
 
 
 def _header(document: Any) -> list[str]:

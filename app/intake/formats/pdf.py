@@ -1,33 +1,62 @@
-"""PDF by its text layer. Pages that are only a picture are said, never read as blank."""
+"""PDF: opening one and taking the text out of its pages; every other exception of the libraries is a broken file."""
 
 from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.document import Document, Page
 from app.i18n import Text
 from app.intake.errors import UnreadableError
-from app.intake.formats.text import check_length, clean
+from app.intake.formats.text import clean
 from app.intake.limits import Limits
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
-PICTURE_SIDE = 200  # pixels; smaller pictures are logos and lines, not a page
-FORM_DEPTH = 3  # forms within forms that are searched for pictures
 AES_VERSION = 4  # ISO 32000-1, table 20: the first version with crypt filters, AES among them
 TAIL = 4096  # bytes before the end in which a whole PDF has its end marks
 
 
-def read(path: Path, name: str, limits: Limits) -> Document:
-    """The text layer of a PDF, page by page; a page without text and without a picture is an empty page.
+@dataclass(slots=True)
+class PdfFile:
+    """An opened PDF of `count` pages: pypdf's view of it for structure and text, pdfium's for places and pictures."""
 
-    Raises UnreadableError: "encrypted", "broken", "needs_ocr" (with `pages`), "too_many_pages", "too_long", "empty".
-    Any other exception out of the PDF library is a broken file too: it throws whatever a damaged object causes.
+    reader: PdfReader
+    count: int
+    data: bytes  # without encryption
+    _document: Any = field(default=None, repr=False)
+
+    def document(self) -> Any:
+        """The pypdfium2 document, opened when first asked for; None where pdfium cannot open it."""
+        if self._document is None:
+            try:
+                import pypdfium2
+
+                self._document = pypdfium2.PdfDocument(self.data)
+            except ImportError:
+                return None
+            except pypdfium2.PdfiumError:
+                self._document = False
+        return self._document or None
+
+    def text(self, number: int, name: str) -> str:
+        """The text layer of a page, counted from 1: "" where there is none. Raises UnreadableError("broken")."""
+        return _page_text(self.reader, number, name)
+
+    def close(self) -> None:
+        """Give back the file."""
+        if self._document:
+            self._document.close()
+        self._document = None
+
+
+def open_pdf(path: Path, name: str, limits: Limits) -> PdfFile:
+    """Open a PDF and count its pages; nothing is read of them yet.
+
+    Raises UnreadableError: "encrypted", "broken", "too_many_pages", "empty"; and OSError.
     """
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     from pypdf import apply_configuration
@@ -35,35 +64,17 @@ def read(path: Path, name: str, limits: Limits) -> Document:
     # A page tree has inner nodes beside its pages; they seldom are more than the pages themselves.
     with apply_configuration(page_tree_maximum_entries=2 * limits.pages + 100):
         try:
-            return _read(path, name, limits)
-        except (UnreadableError, MemoryError):
+            reader, data = _open(path, name)
+            file = PdfFile(reader, _count_pages(reader, name, limits), data)
+            reader.pages[0]  # the tree of an encrypted file is walked only now; it is to be within the limit
+            return file
+        except (UnreadableError, MemoryError, OSError):
             raise
         except Exception as error:
             raise _broken(name) from error
 
 
-def _read(path: Path, name: str, limits: Limits) -> Document:
-    reader = _open(path, name)
-    count = _count_pages(reader, name, limits)
-    pages: list[Page] = []
-    pictures: list[int] = []
-    characters = 0
-    for number in range(1, count + 1):
-        text = _page_text(reader, number, name)
-        characters += len(text)
-        check_length(characters, name, limits)
-        if not text and _has_picture(reader.pages[number - 1]):
-            pictures.append(number)
-        pages.append(Page(number, text))
-    if pictures:
-        raise _needs_ocr(name, tuple(pictures), count)
-    if not characters:
-        # Glyphs drawn as outlines have no text either; only a picture of the page can tell.
-        raise _needs_ocr(name, tuple(range(1, count + 1)), count)
-    return Document(tuple(pages))
-
-
-def _open(path: Path, name: str) -> PdfReader:
+def _open(path: Path, name: str) -> tuple[PdfReader, bytes]:
     from pypdf import PdfReader
     from pypdf.errors import DependencyError
 
@@ -77,7 +88,7 @@ def _open(path: Path, name: str) -> PdfReader:
     try:
         reader = PdfReader(io.BytesIO(data))
         if not reader.is_encrypted or not _may_be_aes(reader):
-            return _unlocked(reader, name)
+            return _unlocked(reader, name), data
     except DependencyError:
         pass
     return _open_aes(data, name)
@@ -89,15 +100,15 @@ def _may_be_aes(reader: PdfReader) -> bool:
     return int(encryption.get("/V", 0)) >= AES_VERSION
 
 
-def _open_aes(data: bytes, name: str) -> PdfReader:
+def _open_aes(data: bytes, name: str) -> tuple[PdfReader, bytes]:
     from pypdf import PdfReader
     from pypdf.errors import DependencyError
 
     plain = _without_security(data, name)
     if plain is not None:
-        return PdfReader(io.BytesIO(plain))
+        return PdfReader(io.BytesIO(plain)), plain
     try:
-        return _unlocked(PdfReader(io.BytesIO(data)), name)
+        return _unlocked(PdfReader(io.BytesIO(data)), name), data
     except DependencyError as error:
         raise _encrypted(name) from error
 
@@ -178,25 +189,6 @@ def _page_text(reader: PdfReader, number: int, name: str) -> str:
         ) from error
 
 
-def _has_picture(page: Any) -> bool:
-    return any(
-        min(int(picture.get("/Width", 0)), int(picture.get("/Height", 0))) >= PICTURE_SIDE
-        for picture in _pictures(page, FORM_DEPTH)
-    )
-
-
-def _pictures(holder: Any, depth: int) -> Iterator[Any]:
-    """The image dictionaries of a page or form, nothing decoded."""
-    resources = holder.get("/Resources")
-    objects = resources.get_object().get("/XObject") if resources is not None else None
-    for value in objects.get_object().values() if objects is not None else ():
-        item = value.get_object()
-        if item.get("/Subtype") == "/Image":
-            yield item
-        elif item.get("/Subtype") == "/Form" and depth:
-            yield from _pictures(item, depth - 1)
-
-
 def _broken(name: str) -> UnreadableError:
     return UnreadableError(
         "broken",
@@ -209,17 +201,3 @@ def _encrypted(name: str) -> UnreadableError:
         "encrypted",
         Text("“{name}” is protected with a password. Save it without and upload it again.", {"name": name}),
     )
-
-
-def _needs_ocr(name: str, pages: tuple[int, ...], count: int) -> UnreadableError:
-    if len(pages) == count:
-        text = Text(
-            "“{name}” holds pictures without text: it has to be read by text recognition.", {"name": name}
-        )
-    else:
-        shown = ", ".join(map(str, pages[:20])) + ("…" if len(pages) > 20 else "")
-        text = Text(
-            "“{name}” holds pictures without text on pages {pages}: they have to be read by text recognition.",
-            {"name": name, "pages": shown},
-        )
-    return UnreadableError("needs_ocr", text, pages)

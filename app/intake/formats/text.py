@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from app.document import Document, Page
 from app.i18n import Text
 from app.intake.errors import UnreadableError
 from app.intake.limits import Limits
@@ -55,13 +54,13 @@ def decode(data: bytes) -> str:
     return clean(data.decode(found, "replace"))
 
 
-def read(path: Path, name: str, limits: Limits) -> Document:
-    """A text file as one page. Raises UnreadableError: "empty", "type", "too_long"."""
+def read(path: Path, name: str, limits: Limits) -> str:
+    """The text of a text file. Raises UnreadableError: "empty", "type", "too_long"."""
     text = decode(path.read_bytes()).rstrip()
     if not text.strip():
         raise UnreadableError("empty", Text("“{name}” holds no text.", {"name": name}))
     check_length(len(text), name, limits)
-    return Document((Page(1, text),))
+    return text
 
 
 def check_length(characters: int, name: str, limits: Limits) -> None:

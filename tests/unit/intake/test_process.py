@@ -13,10 +13,11 @@ import pytest
 from openpyxl import Workbook
 from reportlab.pdfgen.canvas import Canvas
 
-from app.intake import process
+from app.intake import children
+from app.intake.children import Child, Children, Sort
 from app.intake.errors import UnreadableError
 from app.intake.limits import Limits
-from app.intake.process import Readers, close_readers, read_document, read_roster_safely, readers
+from app.intake.process import close_readers, read_document, read_roster_safely, readers
 
 
 @pytest.fixture(autouse=True)
@@ -48,10 +49,10 @@ def slow_pdf(path: Path) -> Path:
 async def test_reads_and_reuses_its_child(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1. 答案", encoding="utf-8")
     first = await read_document(tmp_path / "a", "a.txt")
-    children = [child.pid for child in readers()._idle]
+    children = readers().pids()
     second = await read_document(tmp_path / "a", "a.txt")
     assert first.text == second.text == "1. 答案"
-    assert [child.pid for child in readers()._idle] == children
+    assert readers().pids() == children
 
 
 async def test_errors_come_back_whole(tmp_path: Path) -> None:
@@ -90,12 +91,12 @@ async def test_a_file_that_takes_too_long_is_stopped_and_the_loop_stays_free(tmp
 
 
 async def test_the_clock_is_watched_from_outside(tmp_path: Path) -> None:
-    pool = Readers(1)
-    child = await pool._child()
+    pool = Children(1)
+    child = await children.start()
     os.kill(child.pid, signal.SIGSTOP)  # a child that does nothing at all, for ever
-    pool._idle.append(child)
+    pool._idle.append(Child(child))
     with pytest.raises(UnreadableError) as caught:
-        await pool.run("document", "x.txt", Limits(seconds=0.3), path=str(tmp_path / "x"))
+        await pool.run("layer", "x.txt", Limits(seconds=0.3), path=str(tmp_path / "x"), page=1)
     assert caught.value.kind == "too_long"
     assert child.returncode == -signal.SIGKILL
     await pool.close()
@@ -109,11 +110,11 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_a_crash_is_a_sentence(tmp_path: Path) -> None:
-    pool = Readers(1)
-    child = await pool._child()
-    pool._idle.append(child)
+    pool = Children(1)
+    child = await children.start()
+    pool._idle.append(Child(child))
     os.kill(child.pid, signal.SIGSTOP)
-    running = asyncio.create_task(pool.run("document", "x.txt", Limits(), path=str(tmp_path / "x")))
+    running = asyncio.create_task(pool.run("layer", "x.txt", Limits(), path=str(tmp_path / "x"), page=1))
     await asyncio.sleep(0.1)
     os.kill(child.pid, signal.SIGSEGV)
     os.kill(child.pid, signal.SIGCONT)
@@ -127,18 +128,18 @@ async def test_a_crash_is_a_sentence(tmp_path: Path) -> None:
 async def test_a_dead_idle_child_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("text")
     await read_document(tmp_path / "a", "a.txt")
-    child = readers()._idle[0]
+    child = readers()._idle[0].process
     child.kill()
     await child.wait()
     assert (await read_document(tmp_path / "a", "a.txt")).text == "text"
 
 
 async def test_cancelling_kills_the_child(tmp_path: Path) -> None:
-    pool = Readers(1)
-    child = await pool._child()
+    pool = Children(1)
+    child = await children.start()
     os.kill(child.pid, signal.SIGSTOP)
-    pool._idle.append(child)
-    running = asyncio.create_task(pool.run("document", "x.txt", Limits(), path=str(tmp_path / "x")))
+    pool._idle.append(Child(child))
+    running = asyncio.create_task(pool.run("layer", "x.txt", Limits(), path=str(tmp_path / "x"), page=1))
     await asyncio.sleep(0.1)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -148,24 +149,24 @@ async def test_cancelling_kills_the_child(tmp_path: Path) -> None:
 
 
 async def test_many_at_once_use_no_more_than_the_pool(tmp_path: Path) -> None:
-    pool, started = Readers(2), 0
-    real = process._start
+    pool, started = Children(2), 0
+    real = children.start
 
-    async def counting() -> asyncio.subprocess.Process:
+    async def counting(sort: Sort = children.LIGHT) -> asyncio.subprocess.Process:
         nonlocal started
         started += 1
-        return await real()
+        return await real(sort)
 
-    process._start = counting
+    children.start = counting
     try:
         paths = []
         for number in range(8):
             paths.append(tmp_path / str(number))
             paths[-1].write_text(f"text {number}")
-        jobs = [pool.run("document", "a.txt", Limits(), path=str(path)) for path in paths]
+        jobs = [pool.run("layer", "a.txt", Limits(), path=str(path), page=1) for path in paths]
         replies = await asyncio.gather(*jobs)
     finally:
-        process._start = real
+        children.start = real
         await pool.close()
     assert [reply[0]["text"] for reply in replies] == [f"text {number}" for number in range(8)]
     assert started == 2
@@ -173,9 +174,9 @@ async def test_many_at_once_use_no_more_than_the_pool(tmp_path: Path) -> None:
 
 async def test_the_child_sees_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
-    child = await process._start()
+    child = await children.start()
     environment = await asyncio.to_thread(Path(f"/proc/{child.pid}/environ").read_bytes)
-    await process._end(child)
+    await children.end(child)
     assert b"secret" not in environment
 
 

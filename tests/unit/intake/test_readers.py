@@ -95,8 +95,9 @@ def test_empty(tmp_path: Path, data: bytes) -> None:
     ("data", "name", "kind", "word"),
     [
         (PNG, "paper.pdf", "type", "PNG"),
-        (PNG, "paper.png", "needs_ocr", "PNG"),
-        (b"\xff\xd8\xff\xe0" + bytes(99), "IMG_1.JPG", "needs_ocr", "JPEG"),
+        (PNG, "paper.png", "broken", "paper.png"),
+        (PNG, "paper.jpg", "broken", "paper.jpg"),
+        (b"\xff\xd8\xff\xe0" + bytes(99), "IMG_1.JPG", "broken", "IMG_1.JPG"),
         (EXE, "answers.txt", "type", "EXE"),
         (b"\x7fELF" + bytes(99), "answers.txt", "type", "EXE"),
         (b"PK\x03\x04" + bytes(99), "answers.docx", "type", "ZIP"),
