@@ -9,9 +9,9 @@ While a backup copies files, none is removed: it holds BACKUP_LOCK for itself, a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import exists, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.papers.models import DroppedFile, Paper, PaperPage, SentImage
@@ -37,6 +37,13 @@ async def hold(session: AsyncSession, sha256: str) -> None:
 def note(session: AsyncSession, key: str) -> None:
     """Note that a stored file may have no paper: its upload failed after it was stored."""
     session.add(DroppedFile(storage_key=key))
+
+
+async def used(session: AsyncSession, keys: Collection[str]) -> set[str]:
+    """Which of these storage keys a paper, a page or the ledger has."""
+    wanted = list(keys)
+    found = union(*(select(column).where(column.in_(wanted)) for column in HOLDERS))
+    return set(await session.scalars(found))
 
 
 async def removal_waits(session: AsyncSession) -> bool:

@@ -1,4 +1,4 @@
-"""Files of papers that are gone, removed at once and not by the server's next look (`app.web.dropped_files`)."""
+"""Files of papers and pages that are gone, removed at once and not by the server's next look (`web.dropped_files`)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import structlog
 from sqlalchemy import func, select
 
 from app.papers import files
-from app.papers.models import DroppedFile, Paper
+from app.papers.models import DroppedFile
 from app.upkeep.parts import Parts
 
 log = structlog.get_logger(__name__)
 
 
 async def remove_files(parts: Parts, keys: Collection[str]) -> tuple[int, int]:
-    """Remove the files of these storage keys that no paper has any more; (removed, left for the server to remove).
+    """Remove the files of these storage keys that nothing has any more; (removed, left for the server to remove).
 
     Their notes are there already, made by the trigger that saw the papers go. One transaction a file. While a backup
     is made nothing is removed, and what the storage refuses keeps its note.
@@ -30,8 +30,7 @@ async def remove_files(parts: Parts, keys: Collection[str]) -> tuple[int, int]:
                 notes = (await session.scalars(noted.with_for_update(skip_locked=True))).all()
                 for note in notes:
                     await files.settle(session, note, parts.storage.delete)
-                used = await session.scalar(select(func.count()).where(Paper.storage_key == key))
-                removed += bool(notes) and not used
+                removed += bool(notes) and not await files.used(session, [key])
         except Exception as error:
             log.warning("file not removed", error=type(error).__name__)
     async with parts.database.begin() as session:

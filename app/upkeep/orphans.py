@@ -1,4 +1,4 @@
-"""What nothing refers to any more: files that no paper has, spooled pieces, checkpoints of ended runs, drafts.
+"""What nothing refers to any more: files that nothing has, spooled pieces, checkpoints of ended runs, drafts.
 
 Each has somebody who removes it in the ordinary way (notes of dropped files, the storage's start, the workers' mending,
 Redis's expiry); this finds what fell through, after a crash or a restored backup.
@@ -10,17 +10,16 @@ import asyncio
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from redis.asyncio import Redis
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.marks import claims
 from app.papers import files as dropped
-from app.papers.models import DroppedFile, Paper
+from app.papers.models import DroppedFile
 from app.storage import Storage
 from app.upkeep import traces
 from app.upkeep.parts import Parts
@@ -34,7 +33,7 @@ FOREVER = -1  # Redis's answer for a key that never expires
 
 
 async def files(parts: Parts) -> list[tuple[str, int]]:
-    """Stored files, older than a day, that no paper has and no note tells of: (key, bytes)."""
+    """Stored files, older than a day, that no paper, page or ledger has and no note tells of: (key, bytes)."""
     limit = datetime.now(UTC) - YOUNGEST
     found: list[tuple[str, int]] = []
     # A spool of its own: opening the real one clears it, and looking must change nothing.
@@ -50,7 +49,7 @@ async def files(parts: Parts) -> list[tuple[str, int]]:
 
 
 async def remove_file(parts: Parts, key: str) -> bool:
-    """Remove a stored file, unless a paper has it by now or a backup is being made; whether it was removed."""
+    """Remove a stored file, unless something has it by now or a backup is being made; whether it was removed."""
     async with parts.database.begin() as session:
         if await dropped.removal_waits(session):
             return False
@@ -58,7 +57,7 @@ async def remove_file(parts: Parts, key: str) -> bool:
         session.add(note)
         await session.flush()
         await dropped.settle(session, note, parts.storage.delete)
-        return not await _used(session, [key])
+        return not await dropped.used(session, [key])
 
 
 def spool(folder: Path, before: float) -> Iterator[tuple[str, int]]:
@@ -118,17 +117,12 @@ async def _unused(parts: Parts, batch: dict[str, int]) -> list[tuple[str, int]]:
     if not batch:
         return []
     async with parts.database.begin() as session:
-        used = await _used(session, batch)
+        used = await dropped.used(session, batch)
         noted = await session.scalars(
             select(DroppedFile.storage_key).where(DroppedFile.storage_key.in_(list(batch)))
         )
         used |= set(noted)
     return [(key, size) for key, size in batch.items() if key not in used]
-
-
-async def _used(session: AsyncSession, keys: Iterable[str]) -> set[str]:
-    """Which of these storage keys papers have."""
-    return set(await session.scalars(select(Paper.storage_key).where(Paper.storage_key.in_(list(keys)))))
 
 
 def _size(path: Path) -> int:

@@ -121,8 +121,19 @@ _CLASSES = text(
 _JOB_LOG = text("select count(*) from pgqueuer_log where created < now() - make_interval(days => :days)")
 _KEYS = text(
     """
-    select p.storage_key from papers p join assignments a on a.id = p.assignment_id
-    where (cast(:class as bigint) is not null and a.class_id = :class) or a.id = cast(:assignment as bigint)
+    with meant as (
+        select id from assignments
+        where (cast(:class as bigint) is not null and class_id = :class) or id = cast(:assignment as bigint)
+    ), pages as (
+        select g.source_key, g.image_key, g.thumb_key from paper_pages g
+        left join papers p on p.id = g.paper_id left join piles s on s.id = g.pile_id
+        where coalesce(p.assignment_id, s.assignment_id) in (select id from meant)
+    )
+    select storage_key from papers where assignment_id in (select id from meant)
+    union select source_key from pages
+    union select image_key from pages where image_key is not null
+    union select thumb_key from pages where thumb_key is not null
+    union select image_key from sent_images where assignment_id in (select id from meant)
     """
 )
 

@@ -29,6 +29,7 @@ from app.main import create_app
 from app.papers import files
 from app.papers.models import DroppedFile, Paper
 from app.settings import Settings
+from app.storage import Storage
 from app.upkeep.backups import making, rotation, sealing
 from app.upkeep.backups.sealing import Keys
 from app.upkeep.backups.snapshot import BackupError
@@ -47,7 +48,8 @@ from tests.functional.backup_help import (
     superuser,
     with_files,
 )
-from tests.functional.papers_help import htmx_form, make_work
+from tests.functional.pages_help import page_with_files
+from tests.functional.papers_help import SCHEME, htmx_form, make_work
 from tests.functional.review_help import make_graded
 
 SignIn = Callable[[User | None], Awaitable[Client]]
@@ -90,6 +92,36 @@ async def test_what_comes_back_is_what_was_there(
         async with other.app[DATABASE].begin() as db:
             made_there = await factories.klass(db, await db.merge(world.alice), name="9A")
             assert made_there.id > world.klass.id
+
+
+async def test_files_of_pages_and_of_what_left_come_back(
+    settings: Settings, db: Database, world: World, target: Settings
+) -> None:
+    storage = Storage(settings.uploads, settings.var_dir / "spool")
+    async with db.begin() as session:
+        assignment = await factories.assignment(session, await session.merge(world.klass), SCHEME)
+        _, keys = await page_with_files(session, storage, await factories.paper(session, assignment))
+    made = await back_up(settings)
+    assert made.manifest["uploads"]["count"] == len(keys) == 4
+    await bring_back(target, made.path)
+    assert stored_files(target).keys() == set(keys)
+    assert stored_files(target) == stored_files(settings)
+
+
+async def test_a_database_from_before_pages_is_backed_up(settings: Settings, world: World) -> None:
+    """The backup before an update is made by the new version from the old one's tables."""
+    await with_files(settings, world.klass, (b"one",))
+    with psycopg.connect(settings.postgres_url) as held:
+        held.execute("alter table sent_images rename to sent_images_later")
+        held.execute("alter table paper_pages rename column thumb_key to thumb_key_later")
+        held.commit()
+        try:
+            made = await back_up(settings)
+        finally:
+            held.execute("alter table sent_images_later rename to sent_images")
+            held.execute("alter table paper_pages rename column thumb_key_later to thumb_key")
+            held.commit()
+    assert made.manifest["uploads"]["count"] == 1
 
 
 async def test_twice_is_once(settings: Settings, world: World, target: Settings) -> None:

@@ -23,6 +23,7 @@ from app.web import batch, dropped_files
 from app.web.dropped_files import remove
 from tests import factories, graded
 from tests.conftest import Client, World
+from tests.functional.pages_help import contents, page_with_files
 from tests.functional.papers_help import SCHEME, Work, htmx_form, make_work, papers
 
 SignIn = Callable[[User | None], Awaitable[Client]]
@@ -105,6 +106,24 @@ async def test_a_deleted_assignments_and_a_deleted_classs_files_go(
     path = f"/classes/{world.klass.id}/delete"
     assert (await alice.post(path, data={"name": world.klass.name}, allow_redirects=False)).status == 303
     assert await remove(server.app) == 2
+    assert kept(server) == set()
+
+
+async def test_the_files_of_pages_go_and_those_of_the_ledger_stay_with_it(
+    alice: Client, server: TestServer, database: Database, work: Work
+) -> None:
+    async with database.begin() as db:
+        paper = await factories.paper(db, work.assignment)
+        other = await factories.paper(db, work.assignment)
+        await page_with_files(db, server.app[STORAGE], paper, "one", source=b"a scan of both")
+        await page_with_files(db, server.app[STORAGE], other, "two", source=b"a scan of both")
+    await alice.post(f"/papers/{paper.id}/remove")
+    await remove(server.app)
+    both, left = hashes(b"a scan of both"), hashes(contents("one")[3])
+    assert kept(server) == both | left | hashes(*contents("two")[1:])
+    path = f"/assignments/{work.assignment.id}/delete"
+    assert (await alice.post(path, data={"confirm": "yes"}, allow_redirects=False)).status == 303
+    await remove(server.app)
     assert kept(server) == set()
 
 

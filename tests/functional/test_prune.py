@@ -22,12 +22,15 @@ from app.classes.models import Class
 from app.db import Database
 from app.marks.models import Run, RunState
 from app.papers.files import BACKUP_LOCK
+from app.papers.models import Pile
 from app.settings import Settings
+from app.storage import Storage
 from app.upkeep import prune
 from app.upkeep.prune import Ages, Found, Kind
 from tests import factories, graded
 from tests.conftest import World
 from tests.functional import privacy_help as help_
+from tests.functional.pages_help import page_with_files
 
 YEAR = Ages(timedelta(days=365), timedelta(days=5 * 365))
 NONE = Ages(None, timedelta(days=5 * 365))
@@ -160,6 +163,15 @@ async def test_the_papers_files_go_too(db: Database, world: World, settings: Set
     async with db.begin() as session:
         fresh = await session.get_one(Assignment, assignment.id)
         await factories.paper(session, fresh, text="x", file_name="o.txt", sha256=sha256, storage_key=key)
+        # Pages of the same paper, the picture of one that left, and a pile's page that is in no paper.
+        storage = Storage(settings.uploads, settings.var_dir / "spool")
+        paper = await factories.paper(session, fresh, text="y", file_name="p.pdf")
+        await page_with_files(session, storage, paper)
+        pile = Pile(assignment_id=fresh.id, name="scan.pdf", token="t")
+        session.add(pile)
+        await session.flush()
+        loose, _ = await page_with_files(session, storage, paper, "two")
+        loose.paper_id, loose.pile_id = None, pile.id
     await age(db)
     await remove(settings, await look(settings))
     assert [path for path in Path(settings.uploads).rglob("*") if path.is_file()] == []
@@ -189,6 +201,20 @@ async def test_files_that_no_paper_has(db: Database, world: World, settings: Set
     left = {path.name for path in Path(settings.uploads).rglob("*") if path.is_file()}
     assert left == {used[0], young[0], "README"}
     assert await help_.count(db, "dropped_files") == 0
+
+
+async def test_files_of_pages_and_of_the_ledger_are_no_leftovers(
+    db: Database, world: World, settings: Settings
+) -> None:
+    storage = Storage(settings.uploads, settings.var_dir / "spool")
+    async with db.begin() as session:
+        assignment = await factories.assignment(session, world.klass, graded.scheme(1))
+        _, keys = await page_with_files(session, storage, await factories.paper(session, assignment))
+    for key in keys:
+        make_old(Path(settings.uploads) / key, 2)
+    assert await look(settings) == []
+    assert await remove(settings, [Found(Kind.FILE, key, count=1, size=6) for key in keys]) == []
+    assert all((Path(settings.uploads) / key).exists() for key in keys)
 
 
 async def test_a_file_that_is_used_again_stays(db: Database, world: World, settings: Settings) -> None:

@@ -23,6 +23,17 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 CHECKPOINT_TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes", "checkpoint_migrations")
 CONNECT_SECONDS = 10
 KEYS_AT_ONCE = 2000
+# Every column that names a file in storage, as `app.papers.files.HOLDERS`; a database may be older than some of them.
+HOLDERS = (
+    ("papers", "storage_key"),
+    ("paper_pages", "source_key"),
+    ("paper_pages", "image_key"),
+    ("paper_pages", "thumb_key"),
+    ("sent_images", "image_key"),
+)
+# Bytes of a file whose row does not know them, for the progress and the room: a page's picture is 120 kB, half of them
+# are thumbnails.
+GUESSED_SIZE = 65_536
 LOCK_WAIT = "15s"  # for removals of files, which hold it for milliseconds
 
 
@@ -74,21 +85,39 @@ class Snapshot:
         return Facts(server_of(self.connection), counts, size, schema)
 
     def uploads(self) -> tuple[int, int]:
-        """How many stored files the papers have, and their bytes by the papers' word."""
-        row = self.connection.execute(
-            "select count(*), coalesce(sum(size), 0) from"
-            " (select max(size) as size from public.papers group by storage_key) files"
-        ).fetchone()
+        """How many stored files papers, pages and the ledger have, and their bytes, as far as rows know them."""
+        query = sql.SQL(
+            "select count(*), coalesce(sum(coalesce(size, {guess})), 0) from"
+            " (select max(size) as size from ({keys}) held group by key) files"
+        ).format(guess=sql.Literal(GUESSED_SIZE), keys=self._held())
+        row = self.connection.execute(query).fetchone()
         assert row is not None
         return int(row[0]), int(row[1])
 
     def storage_keys(self) -> Iterator[str]:
-        """The storage keys that papers refer to, each once, in order, a few at a time."""
+        """The storage keys that anything refers to, each once, in order, a few at a time."""
         with self.connection.cursor("uploads") as cursor:
             cursor.itersize = KEYS_AT_ONCE
-            cursor.execute("select distinct storage_key from public.papers order by storage_key")
+            cursor.execute(sql.SQL("select distinct key from ({}) held order by key").format(self._held()))
             for (key,) in cursor:
                 yield str(key)
+
+    def _held(self) -> sql.Composed:
+        """(key, size or null) of every file that is referred to."""
+        known = self.connection.execute(
+            "select table_name, column_name from information_schema.columns where table_schema = 'public'"
+        ).fetchall()
+        return sql.SQL(" union all ").join(
+            sql.SQL(
+                "select {column}::text as key, {size} as size from public.{table} where {column} is not null"
+            ).format(
+                column=sql.Identifier(column),
+                table=sql.Identifier(table),
+                size=sql.SQL("size") if (table, "size") in known else sql.SQL("null::bigint"),
+            )
+            for table, column in HOLDERS
+            if (table, column) in known
+        )
 
     def still_held(self) -> None:
         """Raise BackupError when the database went away meanwhile, and the lock with it."""
