@@ -10,7 +10,7 @@ All changes of one transaction bear the same moment: together they are one step,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -29,6 +29,7 @@ from app.papers.models import Paper
 STEP = 0.25  # the smallest part of a mark that a teacher gives
 LONGEST_TEXT = 5_000  # characters of a comment or of feedback
 UNDO = "undo "  # begins `what` of a change that took another back
+ANSWER = "answer"  # `what` of a corrected transcription: it is of the paper, and no step of the mark's
 
 
 class PointsError(ProblemError):
@@ -189,7 +190,7 @@ def last_step(changes: Sequence[MarkChange], user_id: int) -> Sequence[MarkChang
     `changes` are a mark's, newest first. A run's or a colleague's change is a wall that undoing does not pass.
     """
     taken_back = 0
-    for (_, who), group in groupby(changes, key=lambda change: (change.at, change.user_id)):
+    for (_, who), group in _steps(changes):
         step = list(group)
         if who != user_id:
             return ()
@@ -208,7 +209,7 @@ def ink_left(changes: Sequence[MarkChange]) -> bool:
     A run that wrote the mark, and a decision that was given up, leave nothing of what was before.
     """
     taken_back = 1
-    for (_, who), group in groupby(changes, key=lambda change: (change.at, change.user_id)):
+    for (_, who), group in _steps(changes):
         step = list(group)
         if who is None:
             return False
@@ -219,6 +220,14 @@ def ink_left(changes: Sequence[MarkChange]) -> bool:
         else:
             return not any(each.what == "state" and each.before == MarkState.DECIDED for each in step)
     return False
+
+
+def _steps(
+    changes: Sequence[MarkChange],
+) -> Iterator[tuple[tuple[datetime, int | None], Iterator[MarkChange]]]:
+    """What was changed at one moment by one hand, in the order of `changes`."""
+    own = (change for change in changes if change.what != ANSWER)
+    return groupby(own, key=lambda change: (change.at, change.user_id))
 
 
 async def undo_last(session: AsyncSession, mark: Mark, user: User) -> None:

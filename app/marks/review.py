@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Question
 from app.db import Json
-from app.document import PAGE_BREAK
 from app.i18n import N_, Text
-from app.marks import decide, store
+from app.marks import decide, regrade, store
 from app.marks.models import Mark, MarkChange, MarkState
+from app.marks.picture import Pictures, Quote, Sheet
 from app.marks.segments import Segment, Span, place, segments
 from app.papers.models import Paper, PaperAnswer
 
@@ -27,6 +27,7 @@ _WHAT = {
     "points": N_("Points given"),
     "state": N_("State"),
     "feedback": N_("Feedback"),
+    "answer": N_("Answer as read"),
     "criterion points": N_("Criterion {number}, points"),
     "criterion comment": N_("Criterion {number}, comment"),
 }
@@ -84,7 +85,8 @@ class QuestionView:
 
     `points` are words: "–" while the teacher is needed, with what is given so far in `so_far`. `was` are fingerprints
     of what the form's fields show as stored. `problem` is what was
-    wrong with what the teacher has just sent; the fields then hold what was typed and not what is stored.
+    wrong with what the teacher has just sent; the fields then hold what was typed and not what is stored. `sheets` are
+    the parts of the pages that hold the answer; `corrected`: the answer was read otherwise after it was decided.
     """
 
     id: int
@@ -119,6 +121,8 @@ class QuestionView:
     can_reopen: bool
     can_undo: bool
     problem: Text | None = None
+    sheets: tuple[Sheet, ...] = ()
+    corrected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +147,6 @@ class Total:
     proposed: int
     decided: int
     tone: str
-
-
-@dataclass(frozen=True, slots=True)
-class PageView:
-    """One page as read, cut where text begins that belongs to no question (number 1 of a segment)."""
-
-    number: int
-    pieces: tuple[Segment, ...]
 
 
 def figure(value: float | None) -> str:
@@ -178,8 +174,12 @@ async def questions(
     rows: Sequence[Question],
     user_id: int,
     drafts: Mapping[int, Draft] | None = None,
+    pictures: Pictures | None = None,
 ) -> list[QuestionView]:
-    """All questions of a paper in the scheme's order, in four queries; `drafts` by question id."""
+    """All questions of a paper in the scheme's order, in four queries; `drafts` by question id.
+
+    `pictures` are the paper's, None where it has none or they are not those of its text.
+    """
     marks = await store.of_paper(session, paper.id)
     answers = await store.answers(session, paper.id)
     history = await store.history(session, [mark.id for mark in marks.values()])
@@ -193,6 +193,7 @@ async def questions(
             names,
             user_id,
             (drafts or {}).get(row.id, Draft()),
+            pictures,
         )
         for row in rows
     ]
@@ -206,6 +207,7 @@ def question_view(
     names: Mapping[int, str],
     user_id: int,
     draft: Draft,
+    pictures: Pictures | None = None,
 ) -> QuestionView:
     """One question with its mark, if there is one."""
     text = answer.text if answer else ""
@@ -254,7 +256,18 @@ def question_view(
         can_reopen=state == MarkState.DECIDED,
         can_undo=bool(decide.last_step([change for change, _ in history], user_id)),
         problem=draft.problem,
+        sheets=_sheets(pictures, answer, places),
+        corrected=regrade.changed_since_decided(mark, history),
     )
+
+
+def _sheets(
+    pictures: Pictures | None, answer: PaperAnswer | None, places: Sequence[tuple[int, int] | None]
+) -> tuple[Sheet, ...]:
+    if pictures is None or answer is None:
+        return ()
+    quotes = [Quote(number, *at) for number, at in enumerate(places, 1) if at]
+    return pictures.of_answer(answer.spans, quotes)
 
 
 def _criterion(
@@ -324,17 +337,6 @@ def total(views: Sequence[QuestionView]) -> Total:
         decided=decided,
         tone="ask" if open_ else ("red" if decided == len(views) else "pencil"),
     )
-
-
-def pages(paper: Paper) -> tuple[PageView, ...]:
-    """What was read, page by page, with what belongs to no question marked."""
-    views, start = [], 0
-    for page in paper.pages or []:
-        text = str(page["text"])
-        inside = [Span(s - start, e - start, 1) for s, e in paper.unmatched]
-        views.append(PageView(int(page["number"]), segments(text, inside)))
-        start += len(text) + len(PAGE_BREAK)
-    return tuple(views)
 
 
 def change_view(change: MarkChange, who: str | None) -> ChangeView:

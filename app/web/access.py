@@ -9,8 +9,9 @@ from app.assignments import store as assignments
 from app.assignments.models import Assignment
 from app.classes import store as classes
 from app.classes.models import Class
+from app.papers import pages
 from app.papers import store as papers
-from app.papers.models import Paper
+from app.papers.models import Paper, PaperPage
 from app.web.forms import path_id
 from app.web.middleware.sign_in import user_of
 
@@ -43,6 +44,14 @@ async def assignment_by_id(
 async def the_paper(request: web.Request, db: AsyncSession) -> Paper:
     """The paper of the address `{id}`."""
     found = await papers.for_teacher(db, path_id(request), user_of(request).id)
+    if found is None:
+        raise web.HTTPNotFound
+    return found
+
+
+async def the_page(request: web.Request, db: AsyncSession) -> PaperPage:
+    """The page (of a paper or a pile) of the address `{id}`."""
+    found = await pages.for_teacher(db, path_id(request), user_of(request).id)
     if found is None:
         raise web.HTTPNotFound
     return found

@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.assignments.models import Assignment
 from app.classes.models import Class, Student
 from app.keys import BUS, DATABASE
-from app.marks import review
+from app.marks import regrade, review, transcript
 from app.marks.neighbours import neighbours
 from app.papers.models import Paper
 from app.web.access import assignment_by_id, the_paper
 from app.web.middleware.sign_in import user_of
+from app.web.page_view import Shown, shown
 from app.web.pages import render
 from app.web.presence_view import colleagues
 
@@ -48,9 +49,10 @@ async def page_context(
     """All values of pages/paper.html; `drafts` is what was typed and could not be stored."""
     # Taken before the marks are read: what happens after it comes over the stream.
     cursor = await request.app[BUS].last_id(assignment.id)
+    pages = await shown(db, paper)
     return {
-        **await questions_context(request, db, paper, assignment, drafts),
-        **await head_context(request, db, paper, assignment, klass),
+        **await questions_context(request, db, paper, assignment, drafts, pages),
+        **await head_context(request, db, paper, assignment, klass, pages),
         "cursor": cursor,
         "others": (await colleagues(request, assignment.id)).get(paper.id, ()),
         # The name of this page where several are open.
@@ -60,19 +62,29 @@ async def page_context(
 
 
 async def head_context(
-    request: web.Request, db: AsyncSession, paper: Paper, assignment: Assignment, klass: Class
+    request: web.Request,
+    db: AsyncSession,
+    paper: Paper,
+    assignment: Assignment,
+    klass: Class,
+    pages: Shown | None = None,
 ) -> dict[str, Any]:
     """What stands above and below the questions: whose paper, which come next, and what was read."""
     order, query = order_of(request)
     student = await db.get(Student, paper.student_id) if paper.student_id else None
+    pages = pages or await shown(db, paper)
+    stale = await regrade.waiting(db, paper)
     return {
         "paper": paper,
         "assignment": assignment,
         "klass": klass,
         "student": student,
         "title": student.name if student else paper.file_name,
-        "pages": review.pages(paper),
+        "pages": transcript.pages(paper, pages.rows),
+        "alone": False,
+        "drawn": pages.pictures is not None and pages.pictures.any,
         "unmatched": len(paper.unmatched),
+        "stale": [each.label for each in assignment.questions if each.id in stale],
         "near": await neighbours(db, paper, order == NEEDS),
         "order": order,
         "query": query,
@@ -85,9 +97,13 @@ async def questions_context(
     paper: Paper,
     assignment: Assignment,
     drafts: Mapping[int, review.Draft] | None = None,
+    pages: Shown | None = None,
 ) -> dict[str, Any]:
     """The questions with their marks, and the sum: what the answer to an action needs as well."""
-    views = await review.questions(db, paper, assignment.questions, user_of(request).id, drafts)
+    pages = pages or await shown(db, paper)
+    views = await review.questions(
+        db, paper, assignment.questions, user_of(request).id, drafts, pages.pictures
+    )
     return {
         "paper": paper,
         "questions": views,

@@ -12,6 +12,7 @@ from app.web import (
     classes,
     classroom,
     connected,
+    covers,
     decide,
     events,
     exports,
@@ -21,10 +22,15 @@ from app.web import (
     kiosk_stream,
     metrics,
     misconceptions,
+    page_image,
+    page_region,
+    page_text,
+    page_view,
     paper,
     paper_changes,
     paper_file,
     papers,
+    piles,
     quiz,
     quiz_phone,
     quiz_state,
@@ -35,10 +41,12 @@ from app.web import (
     scheme,
     scheme_edit,
     screens,
+    sent,
     set_up,
     sign_in,
     stream,
     upload,
+    upload_pile,
     users,
     watching,
 )
@@ -91,6 +99,16 @@ def add(app: web.Application) -> None:
     router.add_get("/assignments/{id}/papers", papers.show, name="papers")
     router.add_post("/assignments/{id}/papers", upload.submit, name="papers_upload")
     router.add_post("/assignments/{id}/papers/match", papers.match_again, name="papers_match")
+    router.add_post("/assignments/{id}/piles/{token}/close", upload_pile.end, name="pile_end")
+    router.add_get("/assignments/{id}/covers", covers.show, name="covers")
+    router.add_get("/piles/{id}", piles.show, name="pile")
+    router.add_post("/piles/{id}/arrange", piles.arrange, name="pile_arrange")
+    router.add_post("/piles/{id}/settle", piles.settle, name="pile_settle")
+    router.add_post("/piles/{id}/undo", piles.undo, name="pile_undo")
+    router.add_post("/piles/{id}/again", piles.again, name="pile_again")
+    router.add_post("/piles/{id}/remove", piles.remove, name="pile_remove")
+    router.add_get("/assignments/{id}/sent", sent.show, name="sent")
+    router.add_get("/sent/{id}/image", sent.image, name="sent_image")
     router.add_get("/papers/{id}/row", papers.row, name="paper_row")
     router.add_post("/papers/{id}/student", papers.confirm, name="paper_confirm")
     router.add_post("/papers/{id}/read", papers.read_again, name="paper_read")
@@ -145,6 +163,13 @@ def add(app: web.Application) -> None:
 
     router.add_get("/papers/{id}", paper.show, name="paper")
     router.add_get("/papers/{id}/changes", paper_changes.show, name="paper_changes")
+    router.add_post("/papers/{id}/regrade", page_text.grade_again, name="paper_regrade")
+    page_image.setup(app)
+    router.add_get("/pages/{id}", page_view.show, name="page")
+    router.add_get("/pages/{id}/image", page_image.show, name="page_image")
+    router.add_post("/pages/{id}/text", page_text.save, name="page_text")
+    router.add_post("/pages/{id}/region", page_region.region, name="page_region")
+    router.add_post("/pages/{id}/read", page_region.read_again, name="page_read")
     router.add_post("/papers/{id}/accept", decide.accept_paper, name="paper_accept")
     router.add_post("/papers/{id}/questions/{question}", decide.submit, name="mark_decide")
     results.setup(app)

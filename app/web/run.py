@@ -63,7 +63,7 @@ async def start(request: web.Request) -> web.StreamResponse:
             papers=_papers_of(form),
             scope=parse_scope(text_of(form, "scope", 500), labels),
             which=_which_of(form),
-            model=_model_for(assignment, request.app[SETTINGS]),
+            model=model_for(assignment, request.app[SETTINGS]),
         )
         await note(request, db, Action.RUN_STARTED, "run", run.id, assignment_id=assignment.id)
     return await _changed(request, run)
@@ -119,7 +119,7 @@ def _papers_of(form: Form) -> Collection[int] | None:
     return [number for number in ticked if number is not None] or None
 
 
-def _model_for(assignment: Assignment, settings: Settings) -> str | None:
+def model_for(assignment: Assignment, settings: Settings) -> str | None:
     """The model's name where the assignment wants one; ProblemError when the server has none that could work."""
     if assignment.grader != "model":
         return None
