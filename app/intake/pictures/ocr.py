@@ -1,0 +1,130 @@
+"""Text recognition of a picture: lines found by one model, read by a quick one, in doubt by a better one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from app.intake.pictures.crops import cut, is_upright, size
+from app.intake.pictures.detector import SIDE, Detector, Quad
+from app.intake.pictures.models import find_files
+from app.intake.pictures.pixels import Pixels
+from app.intake.pictures.recogniser import Reading, Recogniser
+
+# Below these the tiny model is not believed; measured on drawn pages, see docs/reading.md.
+SURE = 0.97  # mean of a line
+SURE_OF_EACH = (
+    0.6  # every character of it: one that the tiny model does not know lowers the mean of a long line little
+)
+MOST_AGAIN = 150_000  # pixels of lines' lengths that are read again for one page: 15 to 20 s
+SAMPLE, SAMPLE_SIDE = (
+    8,
+    736,
+)  # lines, and pixels of the picture they are found in, that tell how well a page reads
+NOISE = 0.5  # lines read with less are marks, stains and drawings
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a picture: where (pixels), what, and its pixels of (48, width, 3) as they were read.
+
+    `upright` lines run from top to bottom; `crop` has them lying, their top on the left.
+    """
+
+    quad: Quad
+    reading: Reading
+    crop: Pixels
+    upright: bool = False
+
+
+class Engine:
+    """The models of one process. `tiny` is missing where its wheel is: then the small model reads everything."""
+
+    def __init__(self) -> None:
+        files = find_files()
+        self._detector = Detector(files.detector)
+        self._small = Recogniser(files.small)
+        self._tiny = None if files.tiny is None else Recogniser(files.tiny, files.tiny_characters)
+
+    def read(self, image: Pixels, careful: bool = False, side: int = SIDE) -> list[Line]:
+        """The lines of text on an RGB picture, in no order.
+
+        `careful`: the better model reads all and nothing is left out as noise. `side`: the longer side, in pixels, of
+        the picture in which lines are looked for. Raises MemoryError.
+        """
+        quads = self._detector.find(image, side)
+        upright = [is_upright(quad) for quad in quads]
+        crops = [
+            cut(image, _lying(quad) if stands else quad) for quad, stands in zip(quads, upright, strict=True)
+        ]
+        readings = self._read(crops, careful)
+        lines = [Line(*each) for each in zip(quads, readings, crops, upright, strict=True)]
+        return [line for line in lines if line.reading.text.strip() and (careful or _is_text(line))]
+
+    def readability(self, image: Pixels, lines: Sequence[Line] | None = None) -> float:
+        """How well a picture reads the way it lies, 0 to 1: the confidence of its longest lines, by their length.
+
+        Lines that run from top to bottom count as not read. `lines`: what is read of it already, if anything.
+        """
+        if lines is None:
+            quads = sorted(self._detector.find(image, SAMPLE_SIDE), key=lambda quad: -max(size(quad)))[
+                :SAMPLE
+            ]
+            level = [quad for quad in quads if not is_upright(quad)]
+            read = (self._tiny or self._small).read([cut(image, quad) for quad in level])
+            sure = [reading.confidence for reading in read]
+        else:
+            quads = [line.quad for line in lines]
+            level = [line.quad for line in lines if not line.upright]
+            sure = [line.reading.confidence for line in lines if not line.upright]
+        whole = sum(max(size(quad)) for quad in quads)
+        return (
+            sum(size(quad)[0] * each for quad, each in zip(level, sure, strict=True)) / whole
+            if whole
+            else 0.0
+        )
+
+    def _read(self, crops: Sequence[Pixels], careful: bool) -> list[Reading]:
+        if careful or self._tiny is None:
+            return self._small.read(crops)
+        readings = self._tiny.read(crops)
+        again = _affordable(
+            [index for index, each in enumerate(readings) if not _is_sure(each)], readings, crops
+        )
+        for index, reading in zip(again, self._small.read([crops[each] for each in again]), strict=True):
+            if reading.confidence >= readings[index].confidence:
+                readings[index] = reading
+        return readings
+
+
+@cache
+def engine() -> Engine:
+    """This process's engine, made when first asked for (0.3 s). Raises UnreadableError where it is not installed."""
+    return Engine()
+
+
+def _is_sure(reading: Reading) -> bool:
+    return reading.confidence >= SURE and reading.weakest >= SURE_OF_EACH
+
+
+def _affordable(doubtful: list[int], readings: Sequence[Reading], crops: Sequence[Pixels]) -> list[int]:
+    """The doubtful lines that are read again: all but on pages of very much writing or noise, the worst first."""
+    chosen, width = [], 0
+    for index in sorted(doubtful, key=lambda each: readings[each].confidence):
+        width += crops[index].shape[1]
+        if width > MOST_AGAIN:
+            break
+        chosen.append(index)
+    return chosen
+
+
+def _is_text(line: Line) -> bool:
+    return line.reading.confidence >= NOISE
+
+
+def _lying(quad: Quad) -> Quad:
+    """An upright quad's corners so that its top becomes the left end of a line."""
+    return np.roll(quad, -1, axis=0)

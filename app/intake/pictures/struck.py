@@ -1,0 +1,226 @@
+"""Crossed-out words: one long stroke through the middle of writing, or a scribble over it.
+
+Conservative: text that was crossed out and is read nevertheless is seen by the teacher; text that is lost is not. So a
+stroke counts only if it crosses letters (a fraction's bar and a dash touch none), in the middle of their height
+(underlines do not), and ends where the writing does (ruled lines and borders go on).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.document import Box
+from app.intake.page import Struck
+from app.intake.pictures.crops import cut, size
+from app.intake.pictures.ocr import Line
+from app.intake.pictures.pixels import Pixels, gray_of
+from app.intake.pictures.recogniser import HEIGHT
+from app.intake.pictures.words import Placed
+
+# All in units of the writing's height, if not said otherwise.
+SHORTEST = 1.4  # a stroke; the bars of tt and ff are shorter
+THICKEST = 0.22
+SLANT = 5  # pixels of HEIGHT that a stroke may wander within its shortest length
+ZONE = (0.22, 0.78)  # from the writing's top: where a stroke crosses it out
+BOTH_SIDES = 0.55  # of the stroke's columns have writing above, and as many below
+CROSSINGS = 1.0  # letters' strokes that go through it, for each height of its length
+MOST_BEYOND = 1.0  # it goes on outside the writing
+UNBROKEN = 0.97  # of the stroke's columns have ink
+COVERED = 0.6  # of a word's width under a stroke: it is crossed out
+SCRIBBLED = 0.62  # of a word's rectangle is ink
+SCRIBBLE_READ = 0.6  # and the recogniser makes this little of it
+
+Ink = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A stroke through a line's crop: its columns (from, behind) and its height there, in pixels of the crop."""
+
+    start: int
+    end: int
+    rows: NDArray[np.float64]
+    thickness: float
+
+
+def part(line: Line, words: Sequence[Placed], image: Pixels) -> tuple[list[Placed], list[Struck]]:
+    """A line's words without those that are crossed out, and these; `image` is the picture that the line is of."""
+    if line.upright or not words:
+        return list(words), []
+    width = image.shape[1]
+    spans = [
+        _span_on_picture(line, stroke, width) for stroke in strokes(line.crop) if _ends(line, stroke, image)
+    ]
+    gone = [_is_under(word.box, spans) or _is_scribbled(word, image) for word in words]
+    kept = [word for word, out in zip(words, gone, strict=True) if not out]
+    return _closed(kept, words), _joined(words, gone)
+
+
+def strokes(crop: Pixels) -> list[Stroke]:
+    """The strokes through the middle of a line's writing; the crop is RGB of (HEIGHT, width, 3)."""
+    ink = _ink(crop)
+    top, bottom = _writing(ink)
+    high = bottom - top
+    if high < HEIGHT / 4:
+        return []
+    length = round(SHORTEST * high)
+    # A slanted stroke is a level one of a thicker pen; gaps between letters stay gaps.
+    thick = cv2.dilate(ink.astype(np.uint8), np.ones((SLANT, 1), np.uint8))
+    long = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(long, connectivity=8)
+    found = []
+    for label in range(1, count):
+        start, wide = int(stats[label, cv2.CC_STAT_LEFT]), int(stats[label, cv2.CC_STAT_WIDTH])
+        stroke = _path(ink, labels[:, start : start + wide] == label, start)
+        if stroke is not None and _crosses(ink, stroke, top, bottom):
+            found.append(stroke)
+    return found
+
+
+def _ink(crop: Pixels) -> Ink:
+    _, ink = cv2.threshold(gray_of(crop), 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    return np.asarray(ink, dtype=bool)
+
+
+def _writing(ink: Ink) -> tuple[int, int]:
+    """The rows between which the writing stands."""
+    share = np.cumsum(ink.sum(axis=1)) / max(1, int(ink.sum()))
+    return int(np.searchsorted(share, 0.02)), int(np.searchsorted(share, 0.98)) + 1
+
+
+def _path(ink: Ink, region: Ink, start: int) -> Stroke | None:
+    """The course of a stroke through its region, as a parabola; None where no single stroke runs through it."""
+    wide = region.shape[1]
+    piece = ink[:, start : start + wide] & region
+    columns = np.flatnonzero(piece.any(axis=0))
+    if len(columns) < UNBROKEN * wide:
+        return None
+    numbers = np.arange(HEIGHT)[:, None]
+    middles = (piece * numbers).sum(axis=0)[columns] / piece.sum(axis=0)[columns]
+    curve = np.polynomial.Polynomial.fit(columns, middles, 2)
+    rows = curve(np.arange(wide))
+    # Again, by the ink near the first course: letters' own strokes drew it aside.
+    near = piece & (np.abs(numbers - rows) <= SLANT)
+    columns = np.flatnonzero(near.any(axis=0))
+    if len(columns) < UNBROKEN * wide:
+        return None
+    middles = (near * numbers).sum(axis=0)[columns] / near.sum(axis=0)[columns]
+    rows = np.polynomial.Polynomial.fit(columns, middles, 2)(np.arange(wide))
+    on = _at(ink, start, rows, 0) | _at(ink, start, rows, 1) | _at(ink, start, rows, -1)
+    if on.mean() < UNBROKEN:
+        return None
+    return Stroke(start, start + wide, rows, _thickness(ink, start, rows))
+
+
+def _thickness(ink: Ink, start: int, rows: NDArray[np.float64]) -> float:
+    """The stroke's own: what a quarter of its columns do not exceed, as letters add to the others."""
+    reach = [
+        sum(_at(ink, start, rows, offset).astype(int) for offset in range(-HEIGHT // 4, HEIGHT // 4 + 1))
+    ][0]
+    return float(np.percentile(reach, 25))
+
+
+def _at(ink: Ink, start: int, rows: NDArray[np.float64], offset: float) -> Ink:
+    """The ink along a course, `offset` pixels below it."""
+    lines = np.clip(np.round(rows + offset).astype(int), 0, HEIGHT - 1)
+    return np.asarray(ink[lines, np.arange(start, start + len(rows))])
+
+
+def _crosses(ink: Ink, stroke: Stroke, top: int, bottom: int) -> bool:
+    """Whether a stroke goes through writing in the middle of its height."""
+    high = bottom - top
+    place = (float(np.median(stroke.rows)) - top) / high
+    if not ZONE[0] <= place <= ZONE[1] or stroke.thickness > max(4.0, THICKEST * high):
+        return False
+    half = stroke.thickness / 2
+    steps = np.arange(half + 2, high / 2 + 1)
+    above = np.any([_at(ink, stroke.start, stroke.rows, -step) for step in steps], axis=0)
+    below = np.any([_at(ink, stroke.start, stroke.rows, step) for step in steps], axis=0)
+    if above.mean() < BOTH_SIDES or below.mean() < BOTH_SIDES:
+        return False
+    touching = [
+        np.all([_at(ink, stroke.start, stroke.rows, side * (half + step)) for step in (1, 2, 3)], axis=0)
+        for side in (-1, 1)
+    ]
+    wider = [np.convolve(each, np.ones(5), "same") > 0 for each in touching]
+    both = wider[0] & wider[1]
+    crossings = int(np.count_nonzero(np.diff(both.astype(int), prepend=0) == 1))
+    return crossings >= max(2, CROSSINGS * (stroke.end - stroke.start) / high)
+
+
+def _ends(line: Line, stroke: Stroke, image: Pixels) -> bool:
+    """Whether a stroke ends where the line's writing ends, unlike the lines that the paper is ruled with."""
+    width, height = size(line.quad)
+    across = (line.quad[1] - line.quad[0]) / max(1.0, width)
+    reach = (MOST_BEYOND + 1) * height
+    longer = replace(line, quad=line.quad.copy())
+    longer.quad[[0, 3]] -= across * reach
+    longer.quad[[1, 2]] += across * reach
+    ink = _ink(cut(image, np.clip(longer.quad, 0, (image.shape[1], image.shape[0])).astype(np.float32)))
+    return not (
+        _runs_out(ink[:, : 2 * HEIGHT], stroke.rows[0]) or _runs_out(ink[:, -2 * HEIGHT :], stroke.rows[-1])
+    )
+
+
+def _runs_out(ink: Ink, row: float) -> bool:
+    """Whether a line goes on through the whole of a piece beside the writing, near this height."""
+    low, high = max(0, int(row) - SLANT), min(HEIGHT, int(row) + SLANT + 1)
+    return bool(ink[low:high, :HEIGHT].any(axis=0).mean() > UNBROKEN)
+
+
+def _span_on_picture(line: Line, stroke: Stroke, width: int) -> tuple[float, float]:
+    """From where to where a stroke goes on the picture, 0 to 1 of its width."""
+    length = line.crop.shape[1]
+    left, right = line.quad[0][0], line.quad[1][0]
+    return (
+        float(left + (right - left) * stroke.start / length) / width,
+        float(left + (right - left) * stroke.end / length) / width,
+    )
+
+
+def _is_under(box: Box, spans: Sequence[tuple[float, float]]) -> bool:
+    covered = sum(max(0.0, min(box.x1, end) - max(box.x0, start)) for start, end in spans)
+    return covered >= COVERED * (box.x1 - box.x0)
+
+
+def _is_scribbled(word: Placed, image: Pixels) -> bool:
+    """Whether a word is a dense scribble: hardly any paper is left, and nothing that can be read."""
+    if word.confidence >= SCRIBBLE_READ:
+        return False
+    height, width = image.shape[:2]
+    rows = slice(int(word.box.y0 * height), int(word.box.y1 * height) + 1)
+    columns = slice(int(word.box.x0 * width), int(word.box.x1 * width) + 1)
+    piece = image[rows, columns]
+    if piece.shape[1] < piece.shape[0] / 2:
+        return False
+    return bool(_ink(piece).mean() >= SCRIBBLED)
+
+
+def _closed(kept: list[Placed], words: Sequence[Placed]) -> list[Placed]:
+    """A blank stands between the words on both sides of what is left out."""
+    places = {id(word): index for index, word in enumerate(words)}
+    return [
+        replace(word, spaced=True) if index and places[id(word)] - places[id(kept[index - 1])] > 1 else word
+        for index, word in enumerate(kept)
+    ]
+
+
+def _joined(words: Sequence[Placed], gone: Sequence[bool]) -> list[Struck]:
+    """Crossed-out words side by side as one."""
+    found: list[Struck] = []
+    run: list[Placed] = []
+    for word, out in [*zip(words, gone, strict=True), (None, False)]:
+        if out and word is not None:
+            run.append(word)
+        elif run:
+            text = "".join(
+                (" " if each.spaced and index else "") + each.text for index, each in enumerate(run)
+            )
+            found.append(Struck(text, Box.around(each.box for each in run)))
+            run = []
+    return found
