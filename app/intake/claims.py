@@ -13,6 +13,8 @@ TOP_LINES = 5  # lines that may be nothing but a name
 MAX_LINE = 300  # characters; what follows in a line is an answer
 SPACED_NAME = 5  # characters of a Chinese name in two parts, the space counted
 MAX_VALUE = 40  # characters of a name or number after its label
+LOOSE_NUMBER = 5  # characters from which a number without a label counts; "3" is a question, "2024" a year
+MIXED_NUMBER = 3  # the same for one of letters and digits
 
 NAME_LABELS = (
     "学生姓名",
@@ -122,6 +124,11 @@ def number_tokens(text: str) -> list[str]:
                 if re.search(r"\d", token := "".join(parts[start:end])):
                     found[token] = None
     return list(found)
+
+
+def tells_itself(number: str) -> bool:
+    """Whether a student's number is one without a label: long enough, or letters and digits mixed (8A10)."""
+    return len(number) >= (MIXED_NUMBER if re.search(r"[^\W\d]", number) else LOOSE_NUMBER)
 
 
 def number_key_text(text: str) -> str:

@@ -11,28 +11,27 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from rapidfuzz.distance import OSA
 
 from app.i18n import Text
-from app.intake.claims import Claim, file_claims, page_claims
+from app.intake.claims import LOOSE_NUMBER, Claim, file_claims, page_claims, tells_itself
+from app.intake.nicknames import may_be_called
 from app.intake.normal import is_cjk, name_forms, normal_name, number_key, words
-from app.intake.roster import RosterEntry
+from app.intake.romanise import may_be_pinyin, short_spellings, spellings
+from app.intake.roster import Listed
 
 State = Literal["matched", "doubtful", "unknown"]
+E = TypeVar("E", bound=Listed)
 
-LOOSE_NUMBER = (
-    5  # characters from which a number without a label counts by itself; "3" is a question, "2024" a year
-)
-MIXED_NUMBER = 3  # the same for one of letters and digits
 NEAR_NUMBER = 4  # characters from which one wrong digit is told from another number
 MAX_CANDIDATES = 8
 SHORT = {True: 2, False: 3}  # letters from which a part of a name counts as one: Chinese, others
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class Match(Generic[E]):
     """Whose paper it is. `entry` is set when matched only; `reason` is None then.
 
     `candidates` are the students that the evidence points at, best first, at most MAX_CANDIDATES; for a matched
@@ -40,12 +39,12 @@ class Match:
     """
 
     state: State
-    entry: RosterEntry | None
-    candidates: tuple[RosterEntry, ...]
+    entry: E | None
+    candidates: tuple[E, ...]
     reason: Text | None
 
 
-def match_paper(file_name: str, text: str, roster: Sequence[RosterEntry]) -> Match:
+def match_paper(file_name: str, text: str, roster: Sequence[E]) -> Match[E]:
     """The student of a paper, by its file name and its text's first lines.
 
     Chinese names may have spaces inside, others any order of family and given name; case and full-width letters do
@@ -57,20 +56,20 @@ def match_paper(file_name: str, text: str, roster: Sequence[RosterEntry]) -> Mat
     return _by_name(evidence)
 
 
-class _Index:
+class _Index(Generic[E]):
     """A roster by number and by name form."""
 
-    def __init__(self, roster: Sequence[RosterEntry]) -> None:
+    def __init__(self, roster: Sequence[E]) -> None:
         self.roster = roster
-        self.numbers: dict[str, list[RosterEntry]] = defaultdict(list)
-        self.names: dict[str, list[RosterEntry]] = defaultdict(list)
+        self.numbers: dict[str, list[E]] = defaultdict(list)
+        self.names: dict[str, list[E]] = defaultdict(list)
         for entry in roster:
             if key := number_key(entry.number):
                 self.numbers[key].append(entry)
             for form in name_forms(entry.name):
                 self.names[form].append(entry)
 
-    def near_names(self, value: str, parts: bool = True) -> list[RosterEntry]:
+    def near_names(self, value: str, parts: bool = True) -> list[E]:
         """Students whose name is one character off, or (`parts`) contains the value or is contained in it."""
         key, cjk = "".join(words(value)), is_cjk(normal_name(value))
         return [
@@ -79,7 +78,7 @@ class _Index:
             if any(_alike(key, form, cjk, parts) for form in name_forms(entry.name))
         ]
 
-    def near_numbers(self, value: str) -> list[RosterEntry]:
+    def near_numbers(self, value: str) -> list[E]:
         """Students whose number is one character off."""
         if len(value) < NEAR_NUMBER:
             return []
@@ -92,36 +91,36 @@ class _Index:
 
 
 @dataclass
-class _Evidence:
+class _Evidence(Generic[E]):
     """The claims of one paper against a roster."""
 
-    index: _Index
+    index: _Index[E]
     claims: list[Claim]
-    names: list[tuple[Claim, list[RosterEntry]]] = field(init=False)
+    names: list[tuple[Claim, list[E]]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.names = [(claim, self._named(claim)) for claim in self.claims if claim.kind == "name"]
 
-    def _named(self, claim: Claim) -> list[RosterEntry]:
+    def _named(self, claim: Claim) -> list[E]:
         found = {
             id(entry): entry for form in _value_forms(claim.value) for entry in self.index.names.get(form, ())
         }
         return list(found.values()) if claim.exact else []
 
     @cached_property
-    def by_name(self) -> list[list[RosterEntry]]:
+    def by_name(self) -> list[list[E]]:
         """For every claim that is exactly a student's name: the students of that name."""
         return [entries for _, entries in self.names if entries]
 
     @cached_property
-    def by_number(self) -> list[RosterEntry]:
+    def by_number(self) -> list[E]:
         """Students whose number stands there exactly, labelled, long enough, or beside their own name."""
         named = {id(entry) for entries in self.by_name for entry in entries}
-        found: dict[int, RosterEntry] = {}
+        found: dict[int, E] = {}
         for claim in self.claims:
             entries = self.index.numbers.get(claim.value, ()) if claim.kind == "number" else ()
             for entry in entries:
-                if claim.labelled or _tells_itself(claim.value) or id(entry) in named:
+                if claim.labelled or tells_itself(claim.value) or id(entry) in named:
                     found[id(entry)] = entry
         return list(found.values())
 
@@ -140,13 +139,13 @@ class _Evidence:
         return [claim.value for claim, entries in self.names if claim.labelled and not entries]
 
     @cached_property
-    def near_by_name(self) -> list[RosterEntry]:
+    def near_by_name(self) -> list[E]:
         """Students whose name resembles a claimed one that is nobody's, students that are named exactly excepted.
 
         "李娜 in June" does not make "李娜" less certain; a labelled name that is nobody's is in `strange_names`.
         """
         named = {id(entry) for entries in self.by_name for entry in entries}
-        found: list[RosterEntry] = []
+        found: list[E] = []
         for claim, entries in self.names:
             # A line that happens to contain a name is a sentence; a misspelt line may still be a name.
             loose = claim.place == "page" and not claim.labelled
@@ -155,7 +154,7 @@ class _Evidence:
                 found += near
         return _distinct(found)
 
-    def misspelt(self, entry: RosterEntry) -> bool:
+    def misspelt(self, entry: E) -> bool:
         """Whether a claimed name that is nobody's is this student's but for one character."""
         return any(
             not entries
@@ -164,7 +163,7 @@ class _Evidence:
         )
 
     @cached_property
-    def near_by_number(self) -> list[RosterEntry]:
+    def near_by_number(self) -> list[E]:
         """Students whose number is one character off a labelled or long one that is nobody's."""
         values = {
             c.value for c in self.claims if c.kind == "number" and (c.labelled or _long_digits(c.value))
@@ -172,7 +171,7 @@ class _Evidence:
         return _distinct(e for v in values - self.index.numbers.keys() for e in self.index.near_numbers(v))
 
 
-def _by_number(evidence: _Evidence) -> Match:
+def _by_number(evidence: _Evidence[E]) -> Match[E]:
     found = evidence.by_number
     named = _distinct(entry for entries in evidence.by_name for entry in entries)
     if len(found) > 1:
@@ -190,11 +189,11 @@ def _by_number(evidence: _Evidence) -> Match:
     return _matched(entry)
 
 
-def _by_name(evidence: _Evidence) -> Match:
+def _by_name(evidence: _Evidence[E]) -> Match[E]:
     named = _distinct(entry for entries in evidence.by_name for entry in entries)
     close = [*named, *evidence.near_by_number, *evidence.near_by_name]
     if not close:
-        return Match("unknown", None, (), _nobody(evidence))
+        return _by_spelling(evidence)
     if evidence.strange_numbers or evidence.near_by_number:
         return _doubtful(
             close, Text("The number on the paper is not exactly that of a student of the class.")
@@ -223,40 +222,71 @@ def _by_name(evidence: _Evidence) -> Match:
     return _matched(entry)
 
 
-def _matched(entry: RosterEntry) -> Match:
+def _by_spelling(evidence: _Evidence[E]) -> Match[E]:
+    """Pinyin that is one student's whole name matches; nicknames and initials point at somebody, and are doubtful."""
+    values = [claim.value for claim in evidence.claims if claim.kind == "name" and claim.exact]
+    whole = _distinct(entry for entry in evidence.index.roster if any(_in_pinyin(entry, v) for v in values))
+    if len(whole) == 1 and not evidence.strange_numbers and not _pinyin_rivals(evidence, whole[0]):
+        return _matched(whole[0])
+    called = [entry for entry in evidence.index.roster if any(_may_be(entry, value) for value in values)]
+    found = _distinct([*whole, *called])
+    if not found:
+        return Match("unknown", None, (), _nobody(evidence))
+    text = Text("The paper gives a short or other form of the name {name}.", {"name": found[0].name})
+    return _doubtful(found, text)
+
+
+def _in_pinyin(entry: Listed, value: str) -> bool:
+    return may_be_pinyin(value) and "".join(words(value)) in spellings(entry.name)
+
+
+def _pinyin_rivals(evidence: _Evidence[E], entry: E) -> bool:
+    """Whether another student's name is spelled like this one's but for one letter."""
+    mine = spellings(entry.name)
+    return any(
+        _one_off(one, other) or one == other
+        for rival in evidence.index.roster
+        if rival is not entry
+        for other in (spellings(rival.name) or name_forms(rival.name))
+        for one in mine
+    )
+
+
+def _may_be(entry: Listed, value: str) -> bool:
+    if may_be_pinyin(value) and "".join(words(value)) in short_spellings(entry.name):
+        return True
+    return may_be_called(entry.name, value)
+
+
+def _matched(entry: E) -> Match[E]:
     return Match("matched", entry, (entry,), None)
 
 
-def _doubtful(candidates: Iterable[RosterEntry], reason: Text) -> Match:
+def _doubtful(candidates: Iterable[E], reason: Text) -> Match[E]:
     return Match("doubtful", None, tuple(_distinct(candidates)[:MAX_CANDIDATES]), reason)
 
 
-def _contradiction(entries: Sequence[RosterEntry]) -> Text:
+def _contradiction(entries: Sequence[E]) -> Text:
     names = ", ".join(f"{entry.name} ({entry.number})" for entry in _distinct(entries)[:MAX_CANDIDATES])
     return Text("File name and paper point at different students: {students}.", {"students": names})
 
 
-def _other_name(evidence: _Evidence, entry: RosterEntry) -> Text:
+def _other_name(evidence: _Evidence[E], entry: E) -> Text:
     if evidence.strange_names:
         values = {"found": evidence.strange_names[0], "name": entry.name}
         return Text("The paper gives the name {found}, but other evidence points at {name}.", values)
     return Text("The file name has a name that is similar to {name}, but not the same.", {"name": entry.name})
 
 
-def _nobody(evidence: _Evidence) -> Text:
+def _nobody(evidence: _Evidence[E]) -> Text:
     for claims in (evidence.strange_names, evidence.strange_numbers):
         if claims:
             return Text("The paper says {found}, who is not in the class.", {"found": claims[0]})
     return Text("Neither file name nor paper names a student of the class.")
 
 
-def _distinct(entries: Iterable[RosterEntry]) -> list[RosterEntry]:
+def _distinct(entries: Iterable[E]) -> list[E]:
     return list({id(entry): entry for entry in entries}.values())
-
-
-def _tells_itself(value: str) -> bool:
-    """Whether a student's number is one without a label: long enough, or letters and digits mixed (8A10)."""
-    return len(value) >= (MIXED_NUMBER if re.search(r"[^\W\d]", value) else LOOSE_NUMBER)
 
 
 def _long_digits(value: str) -> bool:

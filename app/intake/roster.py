@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from app.i18n import Text
 from app.intake.columns import Columns, find_columns
@@ -16,6 +16,26 @@ from app.intake.table import Row, read_table
 MAX_NUMBER = 64
 MAX_NAME = 100
 EXPONENT = re.compile(r"\d(?:[.,]\d+)?e\+?\d+", re.IGNORECASE)
+
+
+class Listed(Protocol):
+    """Whoever stands in a class list: `RosterEntry`, or a student of the tables."""
+
+    @property
+    def number(self) -> str:
+        """The school's number, unique in the class."""
+
+    @property
+    def name(self) -> str:
+        """The name as the class list has it."""
+
+
+class Enrolled(Listed, Protocol):
+    """A student with a row id, as cover sheets name one."""
+
+    @property
+    def id(self) -> int:
+        """The row id."""
 
 
 @dataclass(frozen=True, slots=True)

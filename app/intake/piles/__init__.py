@@ -1,0 +1,1 @@
+"""Parts of splitting a pile; `app.intake.splitting` joins them."""

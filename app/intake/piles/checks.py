@@ -1,0 +1,139 @@
+"""What is strange about a proposed split: page counts, page numbers, and two papers of one student."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from app.i18n import Text
+from app.intake.piles.likeness import Printed
+from app.intake.piles.sheets import Draft, Heap, Sheet
+
+MOST = 0.6  # share of papers that have to have the usual number of pages
+LEAST_PAPERS = 3  # papers from which there is a usual number
+NAMED_NUMBERS = 8  # page numbers that a sentence names
+
+TOGETHER = Text("Two papers may lie here: most have {count} pages.")
+REVERSED = Text("The pile begins with pages without a name: it may have been scanned back to front.")
+
+
+def usual_count(drafts: Sequence[Draft]) -> int | None:
+    """The number of pages that most papers have; None where there is none."""
+    counts = Counter(len(draft.filled) for draft in drafts)
+    if len(drafts) < LEAST_PAPERS:
+        return None
+    count, papers = counts.most_common(1)[0]
+    return count if papers >= MOST * len(drafts) and count > 0 else None
+
+
+def cut_by_count(heap: Heap) -> None:
+    """Papers of fields that are twice or more as long as all others are cut at the usual count, with a doubt."""
+    count = usual_count(heap.drafts)
+    if count is None:
+        return
+    cut: list[Draft] = []
+    for draft in heap.drafts:
+        parts = len(draft.filled) // count
+        if draft.how in ("field", "likeness") and parts > 1 and len(draft.filled) % count == 0:
+            cut += _parts(draft, count)
+        else:
+            cut.append(draft)
+    heap.drafts = cut
+
+
+def _parts(draft: Draft, count: int) -> list[Draft]:
+    doubt = Text(TOGETHER.message, {"count": count})
+    parts = [Draft(draft.how, [], doubt, draft.given)]
+    for sheet in draft.sheets:
+        if not sheet.empty and len(parts[-1].filled) == count:
+            parts.append(Draft("count", [], doubt))
+        parts[-1].add(sheet)
+    return parts
+
+
+def check_counts(drafts: Sequence[Draft]) -> None:
+    """A doubt on papers of another length than most."""
+    usual = usual_count(drafts)
+    for draft in drafts:
+        count = len(draft.filled)
+        if usual is not None and count != usual:
+            if count == 1:
+                draft.note(Text("This paper has 1 page, most have {usual}.", {"usual": usual}))
+            else:
+                values = {"count": count, "usual": usual}
+                draft.note(Text("This paper has {count} pages, most have {usual}.", values))
+
+
+def check_direction(drafts: Sequence[Draft]) -> None:
+    """A doubt on all papers of fields when pages without a name lie before the first: all would be one page off."""
+    told = [draft for draft in drafts if draft.how in ("field", "likeness", "count")]
+    if len(told) > 1 and told[0].how == "likeness" and not any(sheet.told for sheet in told[0].sheets):
+        for draft in told:
+            draft.note(REVERSED)
+
+
+def check_students(drafts: Sequence[Draft]) -> None:
+    """A doubt on every two papers of one student."""
+    papers: dict[int, list[Draft]] = defaultdict(list)
+    for draft in drafts:
+        if draft.student is not None:
+            papers[draft.student.id].append(draft)
+    for same in papers.values():
+        if len(same) > 1 and same[0].student is not None:
+            for draft in same:
+                draft.note(Text("Several papers of {name} are in this pile.", {"name": same[0].student.name}))
+
+
+class NumberCheck:
+    """Page numbers: they order a paper's pages, and those that contradict are doubted.
+
+    A single misread number is told from a page in the wrong place by what is printed on the pages at that place in
+    other papers.
+    """
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        self._drafts = drafts
+        self._places: dict[int, Printed] = {}
+
+    def check(self, draft: Draft) -> None:
+        """Order the pages of a paper by their numbers; a doubt where the numbers do not run from 1."""
+        filled = draft.filled
+        numbers = [sheet.number.number if sheet.number is not None else None for sheet in filled]
+        if len(filled) == len(draft.sheets) and None not in numbers and _is_shuffled(numbers):
+            order = dict(zip((sheet.view.id for sheet in filled), numbers, strict=True))
+            draft.sheets.sort(key=lambda sheet: order[sheet.view.id] or 0)
+            return
+        wrong = [
+            at
+            for at, number in enumerate(numbers)
+            if number is not None and number != at + 1 and not self._belongs(filled[at], at)
+        ]
+        if wrong:
+            said = ", ".join(str(number or "?") for number in numbers[:NAMED_NUMBERS])
+            draft.note(Text("The page numbers of this paper do not run on: {numbers}.", {"numbers": said}))
+        self._check_total(draft, filled)
+
+    def _belongs(self, sheet: Sheet, at: int) -> bool:
+        """Whether a page looks like those at this place of other papers."""
+        if at not in self._places:
+            papers = [draft.filled for draft in self._drafts]
+            here = [paper[at] for paper in papers if len(paper) > at]
+            there = [each for paper in papers for place, each in enumerate(paper) if place != at]
+            self._places[at] = Printed([each.shingles for each in here], [each.shingles for each in there])
+        return self._places[at].like(sheet.shingles) is True
+
+    def _check_total(self, draft: Draft, filled: Sequence[Sheet]) -> None:
+        totals = Counter(
+            sheet.number.total for sheet in filled if sheet.number is not None and sheet.number.total
+        )
+        if not totals:
+            return
+        total, times = totals.most_common(1)[0]
+        if total != len(filled) and times * 2 > totals.total() and (times > 1 or len(filled) == 1):
+            values = {"total": total, "count": len(filled)}
+            draft.note(Text("The pages say that they are {total}, but there are {count}.", values))
+
+
+def _is_shuffled(numbers: Sequence[int | None]) -> bool:
+    plain = [number for number in numbers if number is not None]
+    return sorted(plain) == list(range(1, len(plain) + 1)) and plain != sorted(plain)

@@ -1,0 +1,57 @@
+"""Likeness of pages: the printed words that the first pages of papers share, and the other pages do not.
+
+Pages are compared by shingles, runs of SHINGLE characters without blanks (Broder, On the resemblance and containment of
+documents, 1997): with two characters of a hundred misread, nine of ten shingles survive.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from app.intake.fields import folded
+
+SHINGLE = 3  # characters
+MAX_TEXT = 4000  # characters of a page that count
+LEAST_PAGES = 3  # pages that tell what is printed on all of them
+LEAST_SHINGLES = 8  # fewer shared ones are chance
+SHARED = 0.6  # of the pages that have to show a shingle for it to be printed
+ELSEWHERE = 0.3  # of the other pages that may show it too
+LIKE = 0.5  # share of the printed shingles from which a page is like the others
+UNLIKE = 0.3  # and up to which it is not
+
+Shingles = frozenset[str]
+
+
+def shingles(text: str) -> Shingles:
+    """The shingles of a page's text."""
+    plain = "".join(folded(text[:MAX_TEXT]).split())
+    return frozenset(plain[at : at + SHINGLE] for at in range(len(plain) - SHINGLE + 1))
+
+
+class Printed:
+    """What some pages share and others do not; `known` is False when they share too little to tell."""
+
+    def __init__(self, pages: Sequence[Shingles], others: Sequence[Shingles] = ()) -> None:
+        count, elsewhere = _count(pages), _count(others)
+        self._shared = frozenset(
+            each
+            for each, times in count.items()
+            if times >= SHARED * len(pages) and elsewhere[each] <= ELSEWHERE * len(others)
+        )
+        self.known = len(pages) >= LEAST_PAGES and len(self._shared) >= LEAST_SHINGLES
+
+    def share(self, page: Shingles) -> float:
+        """How much of what is printed a page shows, 0 to 1; 0 when nothing is known."""
+        return len(self._shared & page) / len(self._shared) if self.known else 0.0
+
+    def like(self, page: Shingles) -> bool | None:
+        """Whether a page is one of these; None when that cannot be told."""
+        share = self.share(page)
+        if not self.known or UNLIKE < share < LIKE:
+            return None
+        return share >= LIKE
+
+
+def _count(pages: Iterable[Shingles]) -> Counter[str]:
+    return Counter(each for page in pages for each in page)
