@@ -22,7 +22,6 @@ from typing import Protocol
 from rapidfuzz.distance import Levenshtein
 
 from app.document import Box, Page
-from app.intake.name_region import name_boxes
 from app.intake.page import Struck
 
 SHORTEST_NEAR_NAME = 3  # characters; of two, one misread leaves one, which is everywhere
@@ -71,6 +70,8 @@ def mask_boxes(
     `struck` is what is crossed out on the page: a name may be. `aspect` is the picture's width by its height, for
     margins that are as wide as they are high.
     """
+    from app.intake.name_region import name_boxes
+
     fields = [_clipped(box) for box in name_boxes(page, roster)]
     found = [*spans, *near_spans(page.text, roster)]
     touched = [
@@ -85,8 +86,15 @@ def mask_boxes(
 
 def near_spans(text: str, roster: Sequence[Pupil]) -> list[Span]:
     """Where a text holds a name or number of the roster, or what is one misread character away from it."""
-    compact = _compacted(text)
-    return [*_near_names(compact, roster), *_near_parts(text, roster), *_near_numbers(compact, roster)]
+    found: list[Span] = []
+    start = 0
+    for line in text.split("\n"):
+        # Line by line: the end of one and the beginning of the next are no name.
+        compact = _compacted(line)
+        spans = (*_near_names(compact, roster), *_near_parts(line, roster), *_near_numbers(compact, roster))
+        found += [(start + begin, start + end) for begin, end in spans]
+        start += len(line) + 1
+    return found
 
 
 def names_somebody(text: str, roster: Sequence[Pupil]) -> bool:
@@ -171,6 +179,9 @@ def _near_numbers(compact: _Compact, roster: Sequence[Pupil]) -> Iterator[Span]:
                 window = plain[start : start + size]
                 # A quick look first: one slip leaves one half of the number as it is.
                 if not (window.startswith(number[:half]) or window.endswith(number[half + 1 :])):
+                    continue
+                # One character too many stands inside; outside it is another word's.
+                if size > len(number) and (window[0], window[-1]) != (number[0], number[-1]):
                     continue
                 if Levenshtein.distance(window, number, score_cutoff=1) <= 1:
                     yield compact.span(start, start + size)
