@@ -12,7 +12,19 @@ import sys
 import typer
 
 from app import settings_checks
-from app.cli import backups, checks, grading, privacy, prune, secrets, serving, settings, users
+from app.cli import (
+    backups,
+    checks,
+    covers,
+    grading,
+    privacy,
+    prune,
+    reading,
+    secrets,
+    serving,
+    settings,
+    users,
+)
 from app.cli.command import PROBLEM, cli, translated
 from app.cli.unreachable import unreachable
 from app.i18n import ProblemError, language_of_request
@@ -21,10 +33,12 @@ __all__ = [
     "backups",
     "checks",
     "cli",
+    "covers",
     "grading",
     "main",
     "privacy",
     "prune",
+    "reading",
     "secrets",
     "serving",
     "settings",

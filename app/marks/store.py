@@ -140,6 +140,12 @@ async def queue(session: AsyncSession, assignment_id: int) -> Sequence[Row[Any]]
     return found
 
 
+async def decided(session: AsyncSession, paper_ids: Sequence[int]) -> int:
+    """How many marks of these papers a teacher has decided, or has begun to write in."""
+    hand = (Mark.state == MarkState.DECIDED) | Mark.decided_by.is_not(None)
+    return await session.scalar(select(func.count()).where(Mark.paper_id.in_(paper_ids), hand)) or 0
+
+
 async def names(session: AsyncSession, user_ids: Iterable[int]) -> dict[int, str]:
     """What users are called, by id."""
     wanted = set(user_ids)

@@ -8,24 +8,34 @@ import math
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
 from aiohttp import web
 from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import metrics
-from app.events.schema import PaperChanged
+from app.events.schema import PaperChanged, PileChanged
 from app.i18n import N_, ProblemError, Text
 from app.intake.archive import Extracted, extract
 from app.intake.limits import MEGABYTE, Limits
 from app.intake.sniff import ZIP, sniff_file
 from app.keys import BUS, DATABASE, SETTINGS, STORAGE
-from app.papers import files, service
+from app.papers import files, piles, service
 from app.storage import key_of
-from app.web.batch_checks import RefusedError, Verdict, check_content, check_ending, ending, examine, known
+from app.web.batch_checks import (
+    PICTURES,
+    RefusedError,
+    Verdict,
+    check_content,
+    check_ending,
+    ending,
+    examine,
+    known,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +49,15 @@ NOT_KEPT = N_(
 
 
 class Batch:
-    """The files of one request, for one assignment. `verdicts` has one entry a file, an archive's members included."""
+    """The files of one request, for one assignment. `verdicts` has one entry a file, an archive's members included.
 
-    def __init__(self, app: web.Application, assignment_id: int, user_id: int) -> None:
+    Texts and documents are papers; pictures are pages, and join the pile that `token` names.
+    """
+
+    def __init__(self, app: web.Application, assignment_id: int, user_id: int, token: str) -> None:
         self._database, self._storage, self._bus = app[DATABASE], app[STORAGE], app[BUS]
         self._settings = app[SETTINGS]
-        self._assignment_id, self._user_id = assignment_id, user_id
+        self._assignment_id, self._user_id, self._token = assignment_id, user_id, token
         self._files = 0
         self.verdicts: list[Verdict] = []
 
@@ -72,11 +85,14 @@ class Batch:
             self._storage.drop(path)
 
     async def _take_file(self, name: str, path: Path, sha256: str, size: int, found: str | None) -> None:
-        """Store one spooled file as a paper; the row and its job come in one transaction of their own."""
+        """Store one spooled file; its row and its job come in one transaction of their own."""
         try:
             self._count()
             check_content(name, size, found, self._settings.allowed_extensions)
-            received = await self._store(name, path, sha256, size)
+            if found in PICTURES:
+                verdict = await self._take_picture(name, path, sha256, size)
+            else:
+                verdict = await self._take_paper(name, path, sha256, size)
         except RefusedError as refused:
             self._refuse(name, refused.text)
         except (OSError, StorageError) as error:
@@ -87,29 +103,43 @@ class Batch:
             # The assignment was deleted while the file came in.
             raise web.HTTPNotFound from error
         else:
-            if received.new:
-                self.verdicts.append(Verdict(name, "stored", Text(N_("Stored."))))
-                metrics.upload("stored", size)
-                await self._bus.publish(PaperChanged(self._assignment_id, received.paper.id))
-            else:
-                self.verdicts.append(Verdict(name, "known", known(name, received.paper.file_name)))
-                metrics.upload("known")
+            self.verdicts.append(verdict)
+            metrics.upload(verdict.state, size if verdict.state == "stored" else 0)
 
-    async def _store(self, name: str, path: Path, sha256: str, size: int) -> service.Received:
-        """Keep the file and insert its paper, both or neither, and not while the same content is being removed."""
-        key = key_of(sha256)
+    async def _take_paper(self, name: str, path: Path, sha256: str, size: int) -> Verdict:
+        async with self._kept(path, sha256) as db:
+            stored = service.File(key_of(sha256), sha256, size)
+            received = await service.receive(db, self._assignment_id, self._user_id, name, stored)
+        if not received.new:
+            return Verdict(name, "known", known(name, received.paper.file_name))
+        await self._bus.publish(PaperChanged(self._assignment_id, received.paper.id))
+        return Verdict(name, "stored", Text(N_("Stored.")))
+
+    async def _take_picture(self, name: str, path: Path, sha256: str, size: int) -> Verdict:
+        async with self._kept(path, sha256) as db:
+            pile = await piles.join(db, self._assignment_id, self._user_id, self._token, name)
+            new = await piles.add_file(db, pile, name, service.File(key_of(sha256), sha256, size))
+            pile_id, empty = pile.id, not new and not await piles.progress(db, [pile.id])
+            if empty:  # made for this picture alone, which is in another one already
+                await piles.remove(db, pile)
+        if not new:
+            return Verdict(name, "known", Text(N_("This picture was here already.")))
+        await self._bus.publish(PileChanged(self._assignment_id, pile_id))
+        return Verdict(name, "stored", Text(N_("Stored.")), picture=True)
+
+    @asynccontextmanager
+    async def _kept(self, path: Path, sha256: str) -> AsyncIterator[AsyncSession]:
+        """A transaction with the file in storage: both or neither, and not while the same content is being removed."""
         try:
             async with self._database.begin() as db:
                 await files.hold(db, sha256)
                 await self._storage.keep(path, sha256)
-                return await service.receive(
-                    db, self._assignment_id, self._user_id, name, service.File(key, sha256, size)
-                )
+                yield db
         except BaseException:
             # The file may be there already. If the database is away it stays: better one too many than too few.
             with suppress(Exception):
                 async with self._database.begin() as db:
-                    files.note(db, key)
+                    files.note(db, key_of(sha256))
             raise
 
     async def _take_archive(self, name: str, path: Path) -> None:

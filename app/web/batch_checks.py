@@ -14,6 +14,17 @@ from app.intake.sniff import DOCX, EXTENSIONS, PDF, TEXT, ZIP, label, sniff_file
 EMPTY = N_("“{name}” is empty.")
 # Content that the readers understand under any name, and the ending that allows it.
 READABLE = {PDF: ".pdf", DOCX: ".docx"}
+# Pictures are read by what they are, under the ending of any of these: phones and chats rename them.
+PICTURES: dict[str, tuple[str, ...]] = {
+    "image/jpeg": (".jpg", ".jpeg"),
+    "image/png": (".png",),
+    "image/gif": (".gif",),
+    "image/bmp": (".bmp",),
+    "image/webp": (".webp",),
+    "image/heic": (".heic", ".heif"),
+    "image/tiff": (".tif", ".tiff"),
+}
+PICTURE_ENDINGS = frozenset(each for endings in PICTURES.values() for each in endings)
 
 
 class RefusedError(ProblemError):
@@ -22,12 +33,16 @@ class RefusedError(ProblemError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one file. `known` is a file that was here already, `again` says that a second try may help."""
+    """What became of one file.
+
+    `known` is a file that was here already, `again` says that a second try may help, `picture` that it is in a pile.
+    """
 
     name: str
     state: Literal["stored", "known", "refused"]
     text: Text
     again: bool = False
+    picture: bool = False
 
 
 def ending(name: str) -> str:
@@ -48,10 +63,13 @@ def check_content(name: str, size: int, found: str | None, allowed: Sequence[str
     """What a file is by its content (`found`, a media type) against its name and the readers. Raises RefusedError."""
     if not size:
         raise RefusedError(Text(EMPTY, {"name": name}))
-    claim = EXTENSIONS.get(ending(name).lstrip("."), TEXT)
-    if found == claim and found != ZIP:
+    if found in PICTURES:
+        _check_picture(name, found, allowed)
         return
     if found in (PDF, DOCX) and READABLE[found] in allowed:
+        return
+    claim = "image/heic" if ending(name) == ".heif" else EXTENSIONS.get(ending(name).lstrip("."), TEXT)
+    if found == claim and found != ZIP:
         return
     if found is None and claim == TEXT:
         raise RefusedError(N_("This is not a text, whatever its name says."))
@@ -63,9 +81,29 @@ def check_content(name: str, size: int, found: str | None, allowed: Sequence[str
     if found == ZIP and claim == ZIP:
         raise RefusedError(N_("Archives are not taken. Send the files themselves."))
     raise RefusedError(
-        N_("By its content this is {type}, whatever its name says. Send a PDF, a DOCX or a text file."),
+        N_(
+            "By its content this is {type}, whatever its name says. Send a PDF, a DOCX, a text file or a picture."
+        ),
         type=label(found),
     )
+
+
+def _check_picture(name: str, found: str, allowed: Sequence[str]) -> None:
+    """A picture wants a picture's ending: under a document's name, something went wrong that the sender should know."""
+    if not any(each in allowed for each in PICTURES[found]):
+        raise RefusedError(
+            N_("By its content this is {type}, which is not taken here. Send one that ends in {endings}."),
+            type=label(found),
+            endings=", ".join(allowed),
+        )
+    if ending(name) not in PICTURE_ENDINGS:
+        raise RefusedError(
+            N_(
+                "By its content this is {type}, whatever its name says. Give it the ending {ending} and send it again."
+            ),
+            type=label(found),
+            ending=PICTURES[found][0],
+        )
 
 
 def known(name: str, first: str) -> Text:

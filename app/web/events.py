@@ -17,6 +17,7 @@ from app.web.forms import to_int
 from app.web.live_views import ResultsView, RowsView, View
 from app.web.middleware.sign_in import still_signed_in
 from app.web.paper_view import PaperView
+from app.web.pile_stream import PileStream
 from app.web.quiz_stream import QuizView
 from app.web.sse import BEAT, opened
 
@@ -30,7 +31,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
     `view` is the page that listens: "run"; "papers" for the rows of the papers page and a named event `resync` when
     its list is to be loaded anew; "results" for a named event `marks` when its figures are; "paper" for one `paper`;
-    "quiz" for a named event `quiz` when a round or its answers change.
+    "quiz" for a named event `quiz` when a round or its answers change; "pile" for `pile` when one `pile` does.
     """
     async with request.app[DATABASE].begin() as db:
         assignment, _ = await the_assignment(request, db)
@@ -57,6 +58,8 @@ async def _view(request: web.Request, db: AsyncSession, assignment: Assignment) 
         return ResultsView()
     if name == "quiz":
         return QuizView()
+    if name == "pile":
+        return PileStream(to_int(request.query.get("pile", "")))
     if name != "paper":
         raise web.HTTPBadRequest
     paper_id = to_int(request.query.get("paper", ""))

@@ -14,6 +14,7 @@ from app.events.schema import (
     GradingStarted,
     MarkChanged,
     PaperChanged,
+    PileChanged,
     PresenceChanged,
     RunChanged,
 )
@@ -131,6 +132,9 @@ def _subject(event: Event | None) -> tuple[str, int, int] | None:
         return ("cell", event.paper_id, event.question_id)
     if isinstance(event, RunChanged):
         return ("run", event.run_id, 0)
+    if isinstance(event, PileChanged):
+        # All piles of an assignment are shown in one place.
+        return ("piles", event.assignment_id, 0)
     return None
 
 

@@ -13,6 +13,7 @@ from app.intake.limits import MEGABYTE
 from app.intake.matching import match_paper
 from app.keys import BUS, DATABASE, SETTINGS
 from app.papers import service
+from app.web import pile_view
 from app.web.access import assignment_by_id, the_assignment, the_paper
 from app.web.audit import note
 from app.web.forms import form_of, text_of, to_int
@@ -29,12 +30,14 @@ async def show(request: web.Request) -> web.StreamResponse:
         # Taken before the rows are read: what happens after it comes over the stream.
         cursor = await request.app[BUS].last_id(assignment.id)
         overview = await service.overview(db, assignment)
+        piles = await pile_view.lines(db, assignment.id)
     settings = request.app[SETTINGS]
     context = {
         "assignment": assignment,
         "klass": klass,
         "tab": "papers",
         "overview": overview,
+        "piles": piles,
         "change": to_int(request.query.get("whose", "")),
         "marking": await colleagues(request, assignment.id),
         "cursor": cursor,
@@ -45,7 +48,9 @@ async def show(request: web.Request) -> web.StreamResponse:
         "most": settings.max_files,
     }
     part = request.query.get("part") if is_partial(request) else None
-    template = {"list": "partials/paper_list.html", "summary": "partials/paper_summary.html"}.get(part or "")
+    template = {"list": "partials/paper_list_live.html", "summary": "partials/paper_summary.html"}.get(
+        part or ""
+    )
     return await render(request, template or "pages/papers.html", context)
 
 

@@ -12,12 +12,13 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.events.bus import Entry
-from app.events.schema import Event, GradingStarted, MarkChanged, PaperChanged, RunChanged
+from app.events.schema import Event, GradingStarted, MarkChanged, PaperChanged, PileChanged, RunChanged
 from app.i18n import language_of_request
 from app.keys import DATABASE, SETTINGS
 from app.marks import claims
 from app.marks import matrix as matrices
 from app.papers import service as papers
+from app.web import pile_view
 from app.web.run_view import start_of, status_of
 
 KEPT = 2_000
@@ -89,6 +90,8 @@ class Renderer:
                 context = await self._run(db, assignment_id, event is None) if view == "run" else {}
             elif isinstance(event, PaperChanged):
                 context = await _paper(db, event.paper_id, rows, view)
+            elif isinstance(event, PileChanged):
+                context = {"piles": await pile_view.lines(db, assignment_id)} if view == "papers" else {}
             elif isinstance(event, MarkChanged | GradingStarted) and event.paper_id in rows:
                 row = rows[event.paper_id]
                 cells = [cell for cell in row.cells if cell.question_id == event.question_id]
@@ -117,6 +120,7 @@ _NOTHING: dict[str, Any] = {
     "rows": [],
     "papers": [],
     "gone": [],
+    "piles": None,
     "matrix": None,
     "status": None,
     "change": None,

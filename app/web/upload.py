@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from app.i18n import N_, ProblemError, Text
+from app.i18n import N_, Text
 from app.intake.names import clean_name
 from app.keys import DATABASE
 from app.web.access import the_assignment
@@ -18,6 +18,7 @@ from app.web.batch import Batch
 from app.web.batch_checks import Verdict
 from app.web.middleware.sign_in import user_of
 from app.web.pages import flash, go, is_partial, render
+from app.web.upload_pile import UploadError, close, token_of
 
 CHUNK = 256 * 1024
 TOLD = 20  # refused files that a page without script names one by one
@@ -31,17 +32,12 @@ class _BrokenOffError(Exception):
     """The form ended early or is none. Apart from BROKEN, so that a fault of our own is not told as the sender's."""
 
 
-class UploadError(ProblemError):
-    """An upload without files, or one that broke off."""
-
-    status = 400
-
-
 async def submit(request: web.Request) -> web.StreamResponse:
-    """Take the files of a form, each for itself; the answer has a verdict on every one."""
+    """Take the files of a form, each for itself; pictures of one drop come with the same `?pile` and join."""
+    token = token_of(request.query.get("pile"))
     async with request.app[DATABASE].begin() as db:
         assignment, _ = await the_assignment(request, db)
-    batch = Batch(request.app, assignment.id, user_of(request).id)
+    batch = Batch(request.app, assignment.id, user_of(request).id, token)
     try:
         await _take_all(request, batch)
     except _BrokenOffError as error:
@@ -50,8 +46,14 @@ async def submit(request: web.Request) -> web.StreamResponse:
             N_("The upload broke off. {count} files had arrived whole and are kept; send the others again."),
             count=done,
         ) from error
+    finally:
+        # Without a token the request is the whole upload. With one, the page says when its drop has ended.
+        if "pile" not in request.query and any(verdict.picture for verdict in batch.verdicts):
+            await close(request, assignment.id, token)
     if not batch.verdicts:
-        raise UploadError(N_("Choose the papers first: PDF, DOCX, text files, or a ZIP archive of them."))
+        raise UploadError(
+            N_("Choose the papers first: photos, scans, PDF, DOCX, text files, or a ZIP archive of them.")
+        )
     if is_partial(request):
         return await render(request, "partials/paper_verdicts.html", {"verdicts": batch.verdicts})
     for text, tone in _summary(batch.verdicts):
@@ -117,10 +119,13 @@ async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
 
 def _summary(verdicts: Sequence[Verdict]) -> list[tuple[Text, str]]:
     """Sentences for a page without script: how many of each, and why the refused ones were refused."""
-    counts = Counter(verdict.state for verdict in verdicts)
+    counts = Counter("pictures" if verdict.picture else verdict.state for verdict in verdicts)
     said: list[tuple[Text, str]] = []
     if counts["stored"]:
         said.append((Text(N_("Papers stored: {count}."), {"count": counts["stored"]}), "good"))
+    if counts["pictures"]:
+        text = N_("Pictures stored: {count}. They are read, then put together as papers.")
+        said.append((Text(text, {"count": counts["pictures"]}), "good"))
     if counts["known"]:
         said.append((Text(N_("Files that were here already: {count}."), {"count": counts["known"]}), "ask"))
     refused = [verdict for verdict in verdicts if verdict.state == "refused"]

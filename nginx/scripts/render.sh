@@ -63,7 +63,7 @@ real_ip() {
 
 # settings: read and check them; sets and exports what the templates name.
 settings() {
-  MAX_FILE_SIZE=${MAX_FILE_SIZE:-$((20 * MIB))} MAX_FILES=${MAX_FILES:-500}
+  MAX_FILE_SIZE=${MAX_FILE_SIZE:-$((100 * MIB))} MAX_FILES=${MAX_FILES:-500}
   HTTPS_PORT=${HTTPS_PORT:-443} HSTS_SECONDS=${HSTS_SECONDS:-0} NGINX_WORKERS=${NGINX_WORKERS:-2}
   number MAX_FILE_SIZE "$MAX_FILE_SIZE" 1024 $((1024 * 1024 * MIB))
   number MAX_FILES "$MAX_FILES" 1 100000

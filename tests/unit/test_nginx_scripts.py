@@ -185,8 +185,8 @@ def test_a_start_renders_everything(certified: Box) -> None:
     servers = certified.conf("servers.conf")
     assert "server_name marks.school.example *.school.example [::1] [fd00::7];" in servers
     assert "https://$host:8443$request_uri" in servers, "nginx's own variables stay"
-    assert f"client_max_body_size {100 * 20 * 2**20 + 5 * 2**20};" in servers
-    assert f"client_max_body_size {25 * 2**20};" in servers
+    assert f"client_max_body_size {100 * 100 * 2**20 + 5 * 2**20};" in servers
+    assert f"client_max_body_size {105 * 2**20};" in servers
     assert "${" not in re.sub(r"(?m)^\s*#.*$", "", servers)
     both = ["10.0.0.2:8080", "10.0.0.3:8080"]
     # Twice: who has failed too often is asked again only when all have.

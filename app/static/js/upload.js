@@ -1,5 +1,6 @@
 // The papers page: files are sent a few at a time, so that forty papers show how far they are; dropped or picked,
-// also as folders. Without this script the plain form sends everything at once.
+// also as folders. All requests of one drop carry its token: their pictures are one pile. Without this script the plain
+// form sends everything at once.
 "use strict";
 
 (() => {
@@ -17,6 +18,7 @@
   const waiting = [];             // {file, name, item}
   const failed = [];
   let busy = false, total = 0, finished = 0, bytes = 0, sentBefore = 0;
+  let token = "", pictures = false;   // of this drop: its name, whether a pile of it waits for its end
 
   // The plain form gives way to the buttons.
   for (const each of form.querySelectorAll("[data-script]")) each.hidden = false;
@@ -25,6 +27,8 @@
   function add(files) {
     if (!busy && waiting.length === 0) reset();
     section.hidden = false;
+    // A folder comes in the order of the disk; pages are wanted as they are numbered.
+    files.sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
     for (const { file, name } of files) {
       const item = document.createElement("li");
       list.append(item);
@@ -42,6 +46,7 @@
   function reset() {
     list.replaceChildren();
     failed.length = 0;
+    token = [...crypto.getRandomValues(new Uint8Array(16))].map((each) => each.toString(16).padStart(2, "0")).join("");
     again.hidden = true;
     total = finished = bytes = sentBefore = 0;
   }
@@ -84,6 +89,17 @@
     }
     busy = false;
     again.hidden = failed.length === 0;
+    // With some to be sent again the drop has not ended; the server waits a minute for them.
+    if (pictures && failed.length === 0) await end();
+  }
+
+  // No more pictures will come, so the pile can be split when all are read. If this is lost, a minute does the same.
+  async function end() {
+    pictures = false;
+    try {
+      await fetch(say.end.replace("TOKEN", token), { method: "POST", headers: { "HX-Request": "true" } });
+    } catch { /* the server closes it by itself */ }
+    renew();
   }
 
   function send(batch) {
@@ -105,7 +121,7 @@
         progress(0);
         done();
       });
-      request.open("POST", form.action);
+      request.open("POST", `${form.action}?pile=${token}`);
       request.setRequestHeader("HX-Request", "true");
       request.send(body);
     });
@@ -116,6 +132,7 @@
     if (elsewhere) { waiting.length = 0; location.href = elsewhere; return; }
     const page = new DOMParser().parseFromString(request.responseText || "", "text/html");
     const verdicts = [...page.querySelectorAll("li.verdict")];
+    pictures = pictures || verdicts.some((each) => "picture" in each.dataset);
     if (request.status !== 200 || verdicts.length === 0) {
       const problem = page.querySelector(".notice");
       for (const each of batch) fail(each, (problem && problem.textContent.trim()) || say.sayBroken);
