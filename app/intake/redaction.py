@@ -6,7 +6,7 @@ Too much rather than too little: what is painted over keeps the words of text re
 - every name and number that the caller found in the text (`spans`: `app.grading.masking` knows how to);
 - whatever is one misread character away from a name of three characters or more, or from a number of six or more:
   the pages that are shown to a model are those on which recognition reads badly;
-- where no field was found, the page's header: a name there may not have been read at all.
+- where nothing of that was found near the top, the page's header: a name there may not have been read at all.
 
 What this cannot know: a name that was not read, elsewhere than in a field or the header; and handwriting itself.
 """
@@ -22,6 +22,7 @@ from typing import Protocol
 from rapidfuzz.distance import Levenshtein
 
 from app.document import Box, Page
+from app.intake.name_region import TOP, name_boxes
 from app.intake.page import Struck
 
 SHORTEST_NEAR_NAME = 3  # characters; of two, one misread leaves one, which is everywhere
@@ -70,8 +71,6 @@ def mask_boxes(
     `struck` is what is crossed out on the page: a name may be. `aspect` is the picture's width by its height, for
     margins that are as wide as they are high.
     """
-    from app.intake.name_region import name_boxes
-
     fields = [_clipped(box) for box in name_boxes(page, roster)]
     found = [*spans, *near_spans(page.text, roster)]
     touched = [
@@ -80,7 +79,7 @@ def mask_boxes(
         if any(start < word.end and word.start < end for start, end in found)
     ]
     crossed = [_with_margin(each.box, aspect) for each in struck if names_somebody(each.text, roster)]
-    header = [] if fields else [_header(page)]
+    header = [] if any(box.y0 < TOP for box in fields) else [_header(page)]
     return tuple(sorted(_joined([*fields, *touched, *crossed, *header]), key=lambda box: (box.y0, box.x0)))
 
 
