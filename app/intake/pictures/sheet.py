@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.intake.pictures.pixels import Gray, Pixels, gray_of, ink_of
+from app.intake.pictures.pixels import Gray, Pixels, background_of, gray_of
 
 Quad = npt.NDArray[
     np.float32
@@ -24,6 +24,8 @@ STEP = 14.0  # levels of brightness from the sheet to what lies around it
 SUPPORT = 0.8  # of a side's length along which that step is seen
 THRESHOLDS = (0.0, 0.75, 0.6, 0.45)  # of the sheet's brightness, after Otsu's own choice (0)
 TEXT_OUTSIDE = 0.25  # as dense as the ink on the sheet: writing lies outside, so this is not the sheet
+WRITING_DEPTH = 0.1  # of the paper's brightness by which writing is darker than what it stands on
+WRITING_CONTRAST = 0.22  # of the brightness of what it stands on
 MARGIN = 0.004  # of the longest side that the corners are moved outwards
 
 
@@ -36,7 +38,7 @@ def sheets_in(small: Pixels) -> list[Quad]:
     """
     gray = np.asarray(cv2.GaussianBlur(gray_of(small), (0, 0), 1.2), dtype=np.uint8)
     tried: list[list[Quad]] = [_at(gray, level) for level in _levels(gray)]
-    ink = ink_of(gray_of(small))
+    ink = _writing(gray_of(small))
     singles = [found[0] for found in tried if len(found) == 1 and _share(found[0], gray) >= LEAST]
     pairs = [found for found in tried if len(found) == 2 and _apart(found)]
     largest_first = sorted(singles, key=lambda quad: _share(quad, gray), reverse=True)
@@ -166,6 +168,14 @@ def _sampled(gray: Gray, points: npt.NDArray[np.floating]) -> npt.NDArray[np.flo
     columns = np.clip(points[:, 0].round().astype(int), 0, gray.shape[1] - 1)
     rows = np.clip(points[:, 1].round().astype(int), 0, gray.shape[0] - 1)
     return gray[rows, columns].astype(np.float32)
+
+
+def _writing(gray: Gray) -> Gray:
+    """255 where there may be writing: far darker than what is around it, which the grain of a table is not."""
+    paper = background_of(gray, (max(gray.shape) // 40) | 1)
+    depth = cv2.subtract(paper, gray)
+    least = WRITING_DEPTH * float(np.percentile(paper, 90))
+    return np.where((depth > least) & (depth > WRITING_CONTRAST * paper), np.uint8(255), np.uint8(0))
 
 
 def _writing_outside(ink: Gray, gray: Gray, quads: list[Quad]) -> bool:
