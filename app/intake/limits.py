@@ -14,7 +14,8 @@ class Limits:
     `pages` of a PDF, large enough for the scan of a class; `characters` of text; `seconds` of wall-clock and of
     processor time for a job without text recognition, `recognition_seconds` for one page with it; `megabytes` of
     address space of the process that reads (setrlimit RLIMIT_AS, so it includes what the interpreter itself maps),
-    `recognition_megabytes` of data of one that recognises text (RLIMIT_DATA: models and tensors, not mapped files);
+    `recognition_megabytes` of data of one that recognises text (RLIMIT_DATA: models and tensors, not mapped files; a
+    third of it is reserved by the runtime's arena and never resident);
     `file_megabytes` on disk, and for each file that comes out of an archive; `inflated_megabytes` for everything
     inside one archive or one Office package, counted while it is inflated; `files` in one archive or package;
     `ratio` of inflated to packed size of one archive entry beyond which it counts as a bomb (deflate reaches 1032;
@@ -27,7 +28,7 @@ class Limits:
     seconds: float = 20.0
     recognition_seconds: float = 60.0
     megabytes: int = 1024
-    recognition_megabytes: int = 896
+    recognition_megabytes: int = 1280
     file_megabytes: int = 64
     inflated_megabytes: int = 512
     files: int = 2000
