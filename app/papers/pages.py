@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import exists, or_, select, update
@@ -16,6 +16,7 @@ from app.papers.models import PageState, Paper, PaperPage, Pile
 
 # Between the positions of two pages, so that a photo of two pages has room for its second.
 STEP = 10
+RECOGNISED = ("ocr", "model")  # of intake.page.By: characters may be wrong
 READINGS_KEPT = 5  # earlier texts of a page
 
 
@@ -54,6 +55,12 @@ async def locked(session: AsyncSession, page_id: int) -> PaperPage | None:
         .with_for_update()
         .execution_options(populate_existing=True)
     )
+
+
+async def recognised(session: AsyncSession, paper_ids: Collection[int]) -> set[int]:
+    """Which of these papers have a page that text recognition or a model has read."""
+    found = select(PaperPage.paper_id).where(PaperPage.paper_id.in_(paper_ids), PaperPage.by.in_(RECOGNISED))
+    return {each for each in await session.scalars(found) if each is not None}
 
 
 async def plan(session: AsyncSession, paper: Paper, count: int) -> Sequence[PaperPage]:

@@ -120,9 +120,15 @@ async def record_unreadable(session: AsyncSession, paper: Paper, problem: Text) 
     return found
 
 
-async def match_again(session: AsyncSession, assignment: Assignment, match_by: MatchBy) -> list[int]:
-    """Look again whose the papers are that nobody has; for a roster that has changed. Returns the changed ids."""
+async def match_again(
+    session: AsyncSession, assignment: Assignment, match_by: MatchBy, match_scan: MatchBy
+) -> list[int]:
+    """Look again whose the papers are that nobody has; for a roster that has changed. Returns the changed ids.
+
+    `match_scan` is asked about papers that text recognition has read.
+    """
     open_papers = await store.with_match(session, assignment.id, MatchState.DOUBTFUL, MatchState.UNKNOWN)
+    scans = await pages.recognised(session, [paper.id for paper in open_papers])
     roster = await classes.students(session, assignment.class_id)
     changed = []
     for each in open_papers:
@@ -130,7 +136,8 @@ async def match_again(session: AsyncSession, assignment: Assignment, match_by: M
         if paper is None or paper.match == MatchState.CONFIRMED or paper.pages is None:
             continue
         before = (paper.match, paper.match_reason, paper.candidates)
-        _apply(paper, match_by(paper.file_name, Document.from_json(paper.pages).text, roster))
+        match = match_scan if paper.id in scans else match_by
+        _apply(paper, match(paper.file_name, Document.from_json(paper.pages).text, roster))
         if before != (paper.match, paper.match_reason, paper.candidates):
             changed.append(paper.id)
     return changed

@@ -11,6 +11,7 @@ from app.events.schema import PaperChanged
 from app.i18n import N_, Text
 from app.intake.limits import MEGABYTE
 from app.intake.matching import match_paper
+from app.intake.whose import match_scan
 from app.keys import BUS, DATABASE, SETTINGS
 from app.papers import service
 from app.web import pile_view
@@ -103,7 +104,7 @@ async def match_again(request: web.Request) -> web.StreamResponse:
     """Look again whose the open papers are, after the roster has changed."""
     async with request.app[DATABASE].begin() as db:
         assignment, _ = await the_assignment(request, db)
-        changed = await service.match_again(db, assignment, match_paper)
+        changed = await service.match_again(db, assignment, match_paper, match_scan)
     if not is_partial(request):
         await flash(
             request, Text(N_("Looked again; papers with something new: {count}."), {"count": len(changed)})

@@ -24,6 +24,7 @@ from app.i18n import N_, ProblemError, Text
 from app.intake import process
 from app.intake.errors import UnreadableError
 from app.intake.matching import match_paper
+from app.intake.whose import match_scan
 from app.jobs import Again, Taken
 from app.papers import pages, piles, service
 from app.papers.models import PageState, Paper, PaperPage, PaperState
@@ -188,8 +189,9 @@ class Reader:
             if splitting.several(found):
                 await self._make_pile(paper)
         document = pages.document(rows)
+        match = match_scan if any(row.by in pages.RECOGNISED for row in rows) else match_paper
         async with self._database.begin() as db:
-            await service.record_reading(db, paper, document, match_paper)
+            await service.record_reading(db, paper, document, match)
         await self._bus.publish(PaperChanged(paper.assignment_id, paper.id))
         return document
 

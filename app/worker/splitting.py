@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from app.classes.models import Student
 from app.document import Page, Word
+from app.intake.splitting import Bundle, PileView, Split, split
 from app.papers.models import PageState, PaperPage
 from app.papers.piles import Proposed
-
-if TYPE_CHECKING:
-    from app.intake.splitting import Bundle, PileView, Split
 
 SEVERAL = ("cover", "field")
 
 
 async def split_rows(rows: Sequence[PaperPage], roster: Sequence[Student], assignment_id: int) -> Split:
     """`app.intake.splitting.split` in a thread: hundreds of pages take longer than the loop may wait."""
-    from app.intake.splitting import split
-
     views = [view_of(number, row) for number, row in enumerate(rows, 1)]
     return await asyncio.to_thread(split, views, list(roster), assignment_id)
 
@@ -39,8 +34,6 @@ def several(found: Split) -> bool:
 
 def view_of(number: int, row: PaperPage) -> PileView:
     """A page as the splitting sees it."""
-    from app.intake.splitting import PileView
-
     return PileView(
         id=row.id,
         page=Page(number, row.text, tuple(Word.from_json(word) for word in row.words)),
