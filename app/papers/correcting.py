@@ -133,8 +133,9 @@ async def read_again(session: AsyncSession, page_id: int) -> None:
     page = await _held(session, page_id)
     if page is None or page.state == PageState.READ:
         return
-    page.state, page.problem = PageState.WAITING, None
-    page.version += 1
+    if page.state == PageState.FAILED:
+        page.state, page.problem = PageState.WAITING, None
+        page.version += 1
     await jobs.enqueue_page(session, page.id)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import structlog
 from aiohttp import web
@@ -18,7 +17,7 @@ from app.papers import pictures
 from app.papers.models import PageState, PaperPage
 from app.web.access import the_page
 from app.web.middleware.headers import for_stream
-from app.web.paper_file import SANDBOX, UNKNOWN
+from app.web.paper_file import SANDBOX, UNKNOWN, send
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +80,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     response.headers["Content-Security-Policy"] = SANDBOX
     response.content_length = size
     await response.prepare(request)
-    await _send(response, first, chunks)
+    await send(request, response, first, chunks)
     return response
 
 
@@ -107,10 +106,3 @@ def _media_type(first: bytes) -> str:
     """The type by content; what is no picture is not called one, whatever lies there."""
     found = sniff(first[:HEAD]) if first else None
     return found if found and is_picture(found) else UNKNOWN
-
-
-async def _send(response: web.StreamResponse, first: bytes, rest: AsyncIterator[bytes]) -> None:
-    await response.write(first)
-    async for chunk in rest:
-        await response.write(chunk)
-    await response.write_eof()

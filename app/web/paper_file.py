@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 from aiohttp import web
+from aiohttp.hdrs import METH_HEAD
 from obstore.exceptions import BaseError as StorageError
 
 from app.intake.sniff import HEAD, TEXT, sniff
@@ -38,7 +39,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     )
     response.content_length = size
     await response.prepare(request)
-    await _send(response, first, chunks)
+    await send(request, response, first, chunks)
     return response
 
 
@@ -54,8 +55,12 @@ def disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-async def _send(response: web.StreamResponse, first: bytes, rest: AsyncIterator[bytes]) -> None:
-    await response.write(first)
-    async for chunk in rest:
-        await response.write(chunk)
+async def send(
+    request: web.Request, response: web.StreamResponse, first: bytes, rest: AsyncIterator[bytes]
+) -> None:
+    """Write a prepared response's body and end it; to HEAD, which the client expects no body after, only end it."""
+    if request.method != METH_HEAD:
+        await response.write(first)
+        async for chunk in rest:
+            await response.write(chunk)
     await response.write_eof()
