@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.document import Box
-from app.i18n import Text
 from app.intake.errors import UnreadableError
 from app.intake.limits import MEGABYTE, Limits
 from app.intake.opened import forget
@@ -28,6 +27,8 @@ LENGTH = struct.Struct(">I")
 RECOGNISES = "recognise"  # the argument of a process that recognises text
 # Address space of such a process: models and libraries are mapped several times over; its data is what is bounded.
 RECOGNISING_ADDRESSES = 8 * 1024 * MEGABYTE
+
+SPENT_MEGABYTES = 1 << 20  # said to hold by a process that ran into its limit: it is to be ended
 
 
 def main() -> None:
@@ -75,13 +76,12 @@ def _serve(job: dict[str, Any], recognises: bool) -> bytes:
     except UnreadableError as error:
         return _pack({"error": error.to_json()})
     except MemoryError:
-        pass  # answered outside, where the frames that hold the memory are gone
+        pass  # answered below, where the frames that hold the memory are gone
     except Exception as error:
         # A mistake of ours: said without the file's words, and this process goes on.
         return _pack({"fault": _fault(error)})
     forget()
-    limit = limits.recognition_megabytes if recognises else limits.megabytes
-    return _pack({"error": _too_big(job["name"], limit).to_json()})
+    return _pack({"memory": limits.recognition_megabytes if recognises else limits.megabytes})
 
 
 def _fault(error: Exception) -> str:
@@ -93,10 +93,10 @@ def _fault(error: Exception) -> str:
     return f"{type(error).__name__} at {where}"
 
 
-def _pack(reply: dict[str, Any]) -> bytes:
+def _pack(reply: dict[str, Any], spent: bool = False) -> bytes:
     # What a large file has left behind is given back by ending; the server decides by this figure.
-    reply["held_megabytes"] = _held_megabytes()
-    return json.dumps(reply).encode()
+    reply["held_megabytes"] = SPENT_MEGABYTES if spent else _held_megabytes()
+    return json.dumps(reply).encode()  # not by orjson, which crashes where memory ends
 
 
 def _held_megabytes() -> int:
@@ -160,13 +160,6 @@ def _limit(kind: int, value: int) -> None:
     hard = resource.getrlimit(kind)[1]
     soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(kind, (soft, hard))
-
-
-def _too_big(name: str, limit: int) -> UnreadableError:
-    return UnreadableError(
-        "too_big",
-        Text("Reading “{name}” took more than {limit} MB of memory.", {"name": name, "limit": limit}),
-    )
 
 
 if __name__ == "__main__":

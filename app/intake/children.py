@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import structlog
 
 from app.i18n import Text
@@ -49,15 +50,17 @@ class Sort:
 
 
 LIGHT = Sort(recognises=False, retire_megabytes=256)
-RECOGNISING = Sort(recognises=True, retire_megabytes=768, idle_seconds=60.0)
+RECOGNISING = Sort(recognises=True, retire_megabytes=800, idle_seconds=60.0)
 
 
 @dataclass(eq=False, slots=True)
 class Child:
-    """A child process, the file that it has opened, and the timer that ends it when nobody needs it."""
+    """A child process, the file that it has opened, how many jobs it has done, and the timer that ends it when nobody
+    needs it."""
 
     process: Process
     path: str = ""
+    jobs: int = 0
     timer: asyncio.TimerHandle | None = None
 
 
@@ -89,7 +92,17 @@ class Children:
         if page is not None:
             asked["number"] = page
         async with self._turns.turn(urgent):
-            reply = await self._reply(asked, limits, page)
+            child = await self._child(asked.get("path", ""))
+            fresh = not child.jobs
+            reply = await self._reply(child, asked, limits, page)
+            if "memory" in reply and not fresh:
+                # What earlier files have left behind may have been too much, and not this file.
+                reply = await self._reply(Child(await start(self._sort)), asked, limits, page)
+        if most := reply.get("memory"):
+            values = {"name": name, "limit": most}
+            raise UnreadableError(
+                "too_big", Text("Reading “{name}” took more than {limit} MB of memory.", values)
+            )
         if fault := reply.get("fault"):
             log.error("reader failed", task=task, fault=fault)
             raise failure("broken", name, page)
@@ -97,9 +110,10 @@ class Children:
             raise UnreadableError.from_json(error)
         return reply["result"]
 
-    async def _reply(self, asked: dict[str, Any], limits: Limits, page: int | None) -> dict[str, Any]:
-        name, path = asked["name"], asked.get("path", "")
-        child = await self._child(path)
+    async def _reply(
+        self, child: Child, asked: dict[str, Any], limits: Limits, page: int | None
+    ) -> dict[str, Any]:
+        name = asked["name"]
         seconds = limits.recognition_seconds if self._sort.recognises else limits.seconds
         try:
             reply = await asyncio.wait_for(_ask(child.process, asked, limits), seconds)
@@ -115,8 +129,10 @@ class Children:
         except BaseException:
             await end(child.process)
             raise
-        child.path = path
-        if self._closed or reply.get("held_megabytes", 0) > self._sort.retire_megabytes:
+        child.path = asked.get("path", "")
+        child.jobs += 1
+        held = reply.get("held_megabytes", 0)
+        if self._closed or "memory" in reply or held > self._sort.retire_megabytes:
             await end(child.process)
         else:
             self._keep(child)
@@ -261,7 +277,11 @@ async def _receive(child: Process, most: int) -> dict[str, Any]:
     length: int = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))[0]
     if length > most:
         raise ValueError(length)
-    reply = json.loads(await child.stdout.readexactly(length))
+    body = await child.stdout.readexactly(length)
+    try:
+        reply = orjson.loads(body)
+    except orjson.JSONDecodeError:  # half a UTF-16 pair, in a file's name for instance
+        reply = json.loads(body)
     if not isinstance(reply, dict):
         raise ValueError("not an object")
     return reply

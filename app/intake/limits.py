@@ -28,7 +28,7 @@ class Limits:
     seconds: float = 20.0
     recognition_seconds: float = 60.0
     megabytes: int = 1024
-    recognition_megabytes: int = 1280
+    recognition_megabytes: int = 960
     file_megabytes: int = 64
     inflated_megabytes: int = 512
     files: int = 2000

@@ -22,7 +22,7 @@ TAIL = 4096  # bytes before the end in which a whole PDF has its end marks
 
 @dataclass(slots=True)
 class PdfFile:
-    """An opened PDF of `count` pages: pypdf's view of it for structure and text, pdfium's for places and pictures."""
+    """An opened PDF of `count` pages: pypdf's view of it for its structure, pdfium's for text, places and pictures."""
 
     reader: PdfReader
     count: int
@@ -43,7 +43,10 @@ class PdfFile:
         return self._document or None
 
     def text(self, number: int, name: str) -> str:
-        """The text layer of a page, counted from 1: "" where there is none. Raises UnreadableError("broken")."""
+        """The text layer of a page by pypdf, counted from 1: "" where there is none; for where pdfium is missing.
+
+        Raises UnreadableError("broken").
+        """
         return _page_text(self.reader, number, name)
 
     def close(self) -> None:

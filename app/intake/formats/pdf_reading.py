@@ -88,16 +88,16 @@ def _file(path: Path, name: str, number: int, limits: Limits) -> PdfFile:
 
 def _layer(file: PdfFile, name: str, number: int, limits: Limits) -> tuple[PageReading, pdf_page.Look]:
     """What the text layer says and what is drawn. Without pdfium a text has no places, and a page may hold anything."""
-    text = file.text(number, name)
-    check_length(len(text), name, limits)
     if file.document() is None:
+        text = file.text(number, name)
+        check_length(len(text), name, limits)
         return PageReading(text, By.PDF), pdf_page.Look(drawn=True)
 
     def both(page: Any) -> tuple[PageReading, pdf_page.Look]:
         look = pdf_page.look(page, name, limits)
-        words = pdf_words.words_of(page, text) if text else ()
-        blank = not text and not look.drawn
-        return PageReading(text, By.PDF, words, blank=blank), look
+        text, words = pdf_words.read_text(page)
+        check_length(len(text), name, limits)
+        return PageReading(text, By.PDF, words, blank=not text and not look.drawn), look
 
     return _with_page(file, name, number, both)
 

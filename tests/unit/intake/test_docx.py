@@ -10,11 +10,13 @@ from pathlib import Path
 import docx
 import pytest
 from docx.oxml import parse_xml
+from PIL import Image
 
 from app.intake.errors import UnreadableError
 from app.intake.formats.numbering import write
 from app.intake.limits import Limits
-from app.intake.readers import read_file
+from app.intake.page import By
+from app.intake.readers import inspect, read_file, read_page
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 
@@ -107,14 +109,39 @@ def test_number_formats(value: int, form: str, text: str) -> None:
     assert write(value, form) == text
 
 
-def test_empty_and_pictures(tmp_path: Path) -> None:
-    from PIL import Image
+def with_picture(document: docx.document.Document, side: int) -> docx.document.Document:
+    Image.new("RGB", (side, side), "white").save(picture := io.BytesIO(), "PNG")
+    document.add_picture(picture)
+    return document
 
+
+def test_empty_and_pictures(tmp_path: Path) -> None:
     document = docx.Document()
     assert kind_of(saved(tmp_path, document)) == "empty"
-    Image.new("RGB", (300, 300)).save(picture := io.BytesIO(), "PNG")
-    document.add_picture(io.BytesIO(picture.getvalue()))
-    assert kind_of(saved(tmp_path, document)) == "needs_ocr"
+    assert kind_of(saved(tmp_path, with_picture(document, 300))) == "empty"  # of a picture of nothing, too
+
+
+@pytest.mark.usefixtures("without_recognition")
+def test_pictures_alone_need_text_recognition(tmp_path: Path) -> None:
+    assert kind_of(saved(tmp_path, with_picture(docx.Document(), 300))) == "needs_ocr"
+    document = with_picture(docx.Document(), 300)
+    document.add_paragraph("1. Paris")
+    assert read_file(saved(tmp_path, document), "a.docx").text == "1. Paris"
+    assert inspect(tmp_path / "upload", "a.docx").pages == 1
+
+
+def test_large_pictures_are_pages(tmp_path: Path) -> None:
+    document = with_picture(with_picture(docx.Document(), 300), 100)
+    document.add_paragraph("1. Paris")
+    found = inspect(saved(tmp_path, document), "a.docx")
+    assert (found.pages, found.kind) == (2, "docx")
+    (text,) = read_page(tmp_path / "upload", "a.docx", 1)
+    assert (text.text, text.by, text.picture) == ("1. Paris", By.TEXT, None)
+    (picture,) = read_page(tmp_path / "upload", "a.docx", 2)
+    assert picture.blank
+    assert picture.picture is not None
+    with pytest.raises(UnreadableError, match="no page 3"):
+        read_page(tmp_path / "upload", "a.docx", 3)
 
 
 def test_an_external_entity_is_not_opened(tmp_path: Path) -> None:

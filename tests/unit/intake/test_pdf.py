@@ -7,7 +7,6 @@ import io
 import runpy
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 from app.intake.errors import UnreadableError
-from app.intake.inspection import recognises
 from app.intake.limits import Limits
 from app.intake.readers import read_file
 
@@ -133,16 +131,7 @@ def test_missing_pages_are_said(tmp_path: Path) -> None:
     assert "7" in str(error)
 
 
-@pytest.fixture
-def _without_recognition(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As where the extra `ocr` is not installed."""
-    monkeypatch.setattr("app.intake.inspection.find_spec", lambda name: None)
-    recognises.cache_clear()
-    yield
-    recognises.cache_clear()
-
-
-@pytest.mark.usefixtures("_without_recognition")
+@pytest.mark.usefixtures("without_recognition")
 def test_pictures_need_text_recognition(tmp_path: Path) -> None:
     error = failure(tmp_path, pdf("#", "#"))
     assert (error.kind, error.pages) == ("needs_ocr", (1, 2))

@@ -38,7 +38,7 @@ def slow_pdf(path: Path) -> Path:
     canvas.save()
     writer = PdfWriter(clone_from=PdfReader(buffer))
     content = DecodedStreamObject()
-    content.set_data(b"BT /F1 9 Tf 72 700 Td " + b"(x) Tj " * 400_000 + b" ET")
+    content.set_data(b"BT /F1 9 Tf 72 700 Td " + b"(x) Tj " * 800_000 + b" ET")
     shared = writer._add_object(content.flate_encode())
     for page in writer.pages:
         page[NameObject("/Contents")] = shared
@@ -78,13 +78,10 @@ async def test_a_file_that_takes_too_long_is_stopped_and_the_loop_stays_free(tmp
     await read_document(tmp_path / "warm", "warm.txt")
     began, before = time.monotonic(), ticks
     with pytest.raises(UnreadableError) as caught:
-        await read_document(path, "slow.pdf", Limits(seconds=1))
+        await read_document(path, "slow.pdf", Limits(seconds=0.5))
     took = time.monotonic() - began
     ticking.cancel()
-    assert caught.value.kind in (
-        "too_long",
-        "broken",
-    )  # the library has a limit of its own, which may come first
+    assert caught.value.kind == "too_long"
     assert took < 5
     assert ticks - before > took / 0.02 * 0.4
     assert (await read_document(tmp_path / "warm", "warm.txt")).text == "warm"
