@@ -54,7 +54,7 @@ def by_fields(sheets: Sequence[Sheet]) -> Heap:
         begun = _begun(sheet, current, style)
         if begun is None:
             assert current is not None
-            current.add(sheet, _continued(sheet, current, style))
+            _continue(current, sheet, style)
         else:
             heap.drafts.append(begun)
     return heap
@@ -64,7 +64,7 @@ def _style(filled: Sequence[Sheet]) -> _Style:
     named = [sheet for sheet in filled if sheet.student is not None]
     changes = [
         sheet
-        for before, sheet in zip([None, *named[:-1]], named, strict=True)
+        for before, sheet in zip([None, *named], named, strict=False)
         if before is None or before.student != sheet.student
     ]
     repeated = len(named) - len(changes) >= max(1, REPEATED * len(named))
@@ -128,19 +128,14 @@ def _still(sheet: Sheet, current: Draft) -> bool:
     return current.student is not None and bool(candidates) and candidates[0].id == current.student.id
 
 
-def _continued(sheet: Sheet, current: Draft, style: _Style) -> Text | None:
-    """What is doubtful about a page that goes on with a paper."""
-    if sheet.view.failed:
-        return UNREAD
-    if sheet.student is None:
-        return None
-    if current.student is None:
-        return (
-            None if style.like_first(sheet) is False else Text(UNSURE.message, {"name": sheet.student.name})
-        )
-    if sheet.student != current.student:
-        return Text("A page of this paper says {name}.", {"name": sheet.student.name})
-    return None
+def _continue(current: Draft, sheet: Sheet, style: _Style) -> None:
+    """One more page of a paper, with what is doubtful about it."""
+    doubt = UNREAD if sheet.view.failed else None
+    if sheet.student is not None and current.student is None and style.like_first(sheet) is not False:
+        current.unsure = Text(UNSURE.message, {"name": sheet.student.name})
+    elif sheet.student is not None and current.student is not None and sheet.student != current.student:
+        doubt = Text("A page of this paper says {name}.", {"name": sheet.student.name})
+    current.add(sheet, doubt)
 
 
 def _by_likeness(sheets: Sequence[Sheet]) -> Heap:
