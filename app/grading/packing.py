@@ -48,6 +48,19 @@ def unpack_located(data: Mapping[str, Any]) -> Located:
     )
 
 
+def located_rows(located: Located, ids: Mapping[str, int]) -> tuple[list[Packed], list[list[int]]]:
+    """What was located, by question id: [{"question_id", "text", "spans", "found"}], and the spans of no question.
+
+    `ids` are the questions' by label.
+    """
+    packed = pack_located(located)
+    rows = [
+        {"question_id": ids[each["label"]], **{name: each[name] for name in ("text", "spans", "found")}}
+        for each in packed["answers"]
+    ]
+    return rows, packed["unmatched"]
+
+
 def pack_mark(mark: QuestionMark) -> Packed:
     """A mark as JSON: its fields by name, the state as its value, the reason as `Text.to_json`."""
     return {

@@ -13,7 +13,7 @@ from app.assignments.models import Assignment
 from app.audit.models import Action
 from app.document import Document
 from app.grading.locate import locate
-from app.grading.packing import pack_located
+from app.grading.packing import located_rows
 from app.i18n import ProblemError
 from app.intake.aligning import realign
 from app.keys import BUS, DATABASE, SETTINGS
@@ -80,12 +80,7 @@ def locator(assignment: Assignment) -> correcting.Locate:
 
     async def find(document: Document) -> correcting.Found:
         # A long text takes a good part of a second.
-        packed = pack_located(await asyncio.to_thread(locate, document, scheme))
-        rows = [
-            {"question_id": ids[each["label"]], **{name: each[name] for name in ("text", "spans", "found")}}
-            for each in packed["answers"]
-        ]
-        return correcting.Found(rows, packed["unmatched"])
+        return correcting.Found(*located_rows(await asyncio.to_thread(locate, document, scheme), ids))
 
     return find
 

@@ -29,7 +29,7 @@ from app.jobs import Again, Taken
 from app.papers import pages, piles, service
 from app.papers.models import PageState, Paper, PaperPage, PaperState
 from app.storage import Storage
-from app.worker import splitting
+from app.worker import renewing, splitting
 from app.worker.keeping import PageKeeper
 from app.worker.patience import is_away
 from app.worker.vision import Vision
@@ -96,7 +96,7 @@ class Reader:
             await self._unreadable(paper, problem)
 
     async def _page_job(self, page_id: int, taken: Taken) -> None:
-        """One picture of a pile."""
+        """One picture of a pile, or a page that a teacher had read once more."""
         async with self._database.begin() as db:
             row = await db.get(PaperPage, page_id)
         if row is None or row.state != PageState.WAITING:
@@ -111,6 +111,15 @@ class Reader:
             await self._failed(row, _after(error, taken, row.source_name))
         if row.pile_id is not None:
             await self._pile_went_on(row.pile_id)
+        if row.paper_id is not None:
+            await self._renewed(row.paper_id)
+
+    async def _renewed(self, paper_id: int) -> None:
+        """A teacher had this page read once more."""
+        async with self._database.begin() as db:
+            paper = await renewing.renew(db, paper_id)
+        if paper is not None:
+            await self._bus.publish(PaperChanged(paper.assignment_id, paper.id))
 
     async def _pile_job(self, pile_id: int, taken: Taken) -> None:
         """The split of a pile whose pages are all read."""

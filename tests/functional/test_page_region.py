@@ -19,7 +19,9 @@ from app.intake import process
 from app.intake.errors import UnreadableError
 from app.intake.page import By, PageReading, Repair
 from app.keys import STORAGE
+from app.marks import store as marks
 from app.papers.models import PageState
+from app.worker.renewing import renew
 from tests.conftest import Client, TestServer, World
 from tests.functional.page_help import FIRST, SIZE, Scanned, add_page, make_scanned, page_now
 from tests.functional.review_help import HTMX
@@ -202,6 +204,27 @@ async def test_a_failed_page_goes_to_the_readers_once_more(
         )
     assert [each for each in waiting if f'"page_id": {page.id}' in each or f'"page_id":{page.id}' in each]
     assert recognition.asked == []
+
+
+async def test_a_page_read_once_more_moves_the_answers_behind_it(
+    alice: Client, database: Database, scanned: Scanned
+) -> None:
+    async with database.begin() as db:
+        page = await db.merge(scanned.pages[0])
+        # The readers find a line more above the answers than the first time.
+        page.text = FIRST.replace("Ann Lee", "Ann Lee\nclass 8C").replace("better", "worse")
+        before = {
+            each.question_id: each.spans for each in (await marks.answers(db, scanned.paper.id)).values()
+        }
+    async with database.begin() as db:
+        paper = await renew(db, scanned.paper.id)
+        assert paper
+        assert paper.stale == [scanned.first.id]
+        after = await marks.answers(db, scanned.paper.id)
+    assert "worse" in after[scanned.first.id].text
+    moved = [[start + 8, end + 8] for start, end in before[scanned.second.id]]
+    assert after[scanned.second.id].spans == moved
+    assert "Grade these again" in await (await alice.get(f"/papers/{scanned.paper.id}")).text()
 
 
 async def test_who_may(sign_in: SignIn, world: World, scanned: Scanned, recognition: Recognition) -> None:
