@@ -35,7 +35,8 @@ CLASS_LABELS = (
 )
 MAX_LINE = 400  # characters of a line that may hold fields
 MAX_BELOW = 40  # characters of a line that holds nothing but what the labels above it ask for
-FUZZY_LABEL = 4  # letters from which one may be wrong
+FUZZY_LABEL = 4  # letters of a label from which one may be wrong
+LONGEST_LABEL = 24
 MARKS = ":;=：；﹕꞉"
 BLANKS = " \t_＿—-─.·…"
 
@@ -100,7 +101,8 @@ def fields(text: str) -> list[Field]:
 def _fields_of(text: str, line: Line) -> list[Field]:
     raw = text[line.start : min(line.end, line.start + MAX_LINE)]
     plain = folded(raw)
-    labels = list(_labels(plain)) or _unmarked(raw, plain)
+    labels = list(_labels(plain))
+    labels = _unmarked(raw, plain, labels[0][1] if labels else len(raw)) + labels
     found = []
     for (kind, start, end), after in zip(labels, [*labels[1:], None], strict=False):
         first, last = _trimmed(plain, end, after[1] if after else len(plain))
@@ -109,10 +111,10 @@ def _fields_of(text: str, line: Line) -> list[Field]:
     return found
 
 
-def _unmarked(raw: str, plain: str) -> list[tuple[str, int, int]]:
-    """ "Name Ann Lee" at a line's head, its colon lost; "Name the capital" is a question."""
-    match = re.match(r"\s*((?:student |full )?name|student)\s+(?=\S)", plain)
-    if match and TITLE.fullmatch(raw[match.end() :].strip()):
+def _unmarked(raw: str, plain: str, end: int) -> list[tuple[str, int, int]]:
+    """ "Name Ann Lee" at a line's head, its colon lost or misread; "Name the capital" is a question."""
+    match = re.match(r"\s*((?:student |full )?name|student)[^\s]?\s+(?=\S)", plain[:end])
+    if match and TITLE.fullmatch(raw[match.end() : end].strip()):
         return [(NAME, match.start(1), match.end())]
     return []
 
@@ -196,13 +198,15 @@ def _chinese_pattern() -> re.Pattern[str]:
                 rf"学\s{{0,4}}[^\s{MARKS}]?(?=\s*[{MARKS}])",
                 rf"(?<!\S)\S\s{{0,4}}号(?=\s*[{MARKS}])",
             ]
+        if kind == CLASS:
+            spelled += [rf"班\s{{0,4}}[^\s{MARKS}]?(?=\s*[{MARKS}])"]
         groups.append(f"(?P<{kind}>{'|'.join(spelled)})")
     return re.compile(rf"(?:{'|'.join(groups)})(?:\s*\([^)]{{0,12}}\))?(?P<mark>\s*[{MARKS}]+|)")
 
 
 def _any_name() -> str:
     """X名 at a field's place, but for the words in which 名 names something else than a person."""
-    return r"(?![书地题品别笔署片剧曲人校课组报])\S\s{{0,4}}名"
+    return r"(?![书地题品别笔署片剧曲人校课组报])\S\s{0,4}名"
 
 
 def _shapes(mark: str) -> str:
@@ -263,7 +267,7 @@ def label_kind(text: str, marked: bool = True) -> str | None:
     clean = plain.replace("rn", "m").translate(str.maketrans("0|!1", "olll"))
     if clean in ENGLISH_LABELS:
         return ENGLISH_LABELS[clean]
-    if not marked or len(clean) < FUZZY_LABEL or len(clean) > 24:
+    if not marked or not FUZZY_LABEL <= len(clean) + 1 <= LONGEST_LABEL:
         return None
     squeezed = clean.replace(" ", "")
     near = [

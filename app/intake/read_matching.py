@@ -9,7 +9,7 @@ doubtful, the likeliest student first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic
@@ -72,42 +72,38 @@ class Likeness(Generic[E]):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Finding(Generic[E]):
+    """Whose page it is. `exact` is the student whose name and number (as far as they are there) were read without an
+    edit, though the `rivals` are so near that one misreading would have made one of them look so."""
+
+    match: Match[E]
+    exact: E | None = None
+    rivals: tuple[E, ...] = ()
+
+
 class Class(Generic[E]):
     """A roster, prepared for many pages."""
 
     def __init__(self, roster: Sequence[E]) -> None:
         self.known = [
             _Known(
-                entry,
-                tuple(sorted(name_forms(entry.name))),
-                is_cjk("".join(words(entry.name))),
-                number_key(entry.number),
+                entry, tuple(sorted(name_forms(entry.name))), _chinese(entry.name), number_key(entry.number)
             )
             for entry in roster
         ]
-        self._numbers = {known.number for known in self.known if known.number}
-        self._crowded = (
-            {
-                id(one.entry)
-                for one in self.known
-                if any(
-                    one is not other and _distance(one.number, other.number, 1) <= 1 for other in self.known
-                )
-            }
-            if len(self.known) <= MOST_COMPARED
-            else {id(one.entry) for one in self.known}
-        )
-        self._matches: dict[tuple[Said, bool], Match[E]] = {}
+        self._numbers = {known.number: known for known in self.known if known.number}
+        self._findings: dict[tuple[Said, bool], Finding[E]] = {}
 
     def match(self, page: Said, typed: bool = False) -> Match[E]:
         """Whose page it is by what it says; in `typed` text no character is misread. Never raises."""
-        if (page, typed) not in self._matches:
-            self._matches[page, typed] = self._match(page, 0 if typed else 1)
-        return self._matches[page, typed]
+        return self.find(page, typed).match
 
-    def points_here(self, page: Said) -> bool:
-        """Whether anything on the page that has no label points at a student of the class."""
-        return bool(self._own_names(page) or self._own_numbers(page))
+    def find(self, page: Said, typed: bool = False) -> Finding[E]:
+        """`match`, with what would settle it if the rivals' own pages are found."""
+        if (page, typed) not in self._findings:
+            self._findings[page, typed] = self._find(page, 0 if typed else 1)
+        return self._findings[page, typed]
 
     def likenesses(self, page: Said) -> list[Likeness[E]]:
         """How far every student is from what a page says, the likeliest first."""
@@ -129,68 +125,75 @@ class Class(Generic[E]):
 
     def _likeness(self, known: _Known[E], names: tuple[str, ...], numbers: tuple[str, ...]) -> Likeness[E]:
         name = min((_name_edits(known, value) for value in names), default=None)
-        number = (
-            min((_distance(value, known.number) for value in numbers), default=None) if known.number else FAR
-        )
-        if not numbers:
-            number = None
-        hint = any(_hints(known, value) for value in names) if name else False
+        number = min((_distance(value, known.number) for value in numbers), default=None)
         return Likeness(
             known.entry,
             name,
             number,
-            hint,
-            name == 1 and any(_misread(known, value) for value in names),
-            min((_distance(shape(value), shape(known.number)) for value in numbers), default=0),
+            hint=bool(name) and any(_hints(known, value) for value in names),
+            long=name == 1 and any(_misread(known, value) for value in names),
+            shape=min((_distance(shape(value), shape(known.number)) for value in numbers), default=0),
         )
 
-    def _match(self, page: Said, most: int) -> Match[E]:
+    def _find(self, page: Said, most: int) -> Finding[E]:
         found = self.likenesses(page)
         if not found or (found[0].name is None and found[0].number is None):
-            return Match("unknown", None, (), Text("No name and no number was read on the page."))
+            return Finding(Match("unknown", None, (), Text("No name and no number was read on the page.")))
         near = [each for each in found if each.near]
         if not near:
-            said = (*page.names, *page.numbers)[0]
-            return Match(
-                "unknown", None, (), Text("The paper says {found}, who is not in the class.", {"found": said})
-            )
+            values = {"found": (*page.names, *page.numbers)[0]}
+            text = Text("The paper says {found}, who is not in the class.", values)
+            return Finding(Match("unknown", None, (), text))
         best = near[0]
         others = [each for each in found if each is not best]
+        fits, rivals = self._judge(best, others, most)
+        if fits and not rivals:
+            return Finding(Match("matched", best.entry, (best.entry,), None))
+        candidates = tuple(each.entry for each in near[:MAX_CANDIDATES])
+        match = Match("doubtful", None, candidates, _reason(best, others))
+        exact = fits and best.cost == 0 and not any(other.cost == 0 for other in others)
+        return Finding(match, best.entry, tuple(each.entry for each in rivals)) if exact else Finding(match)
+
+    def _judge(
+        self, best: Likeness[E], others: Sequence[Likeness[E]], most: int
+    ) -> tuple[bool, Sequence[Likeness[E]]]:
+        """Whether the best student is near enough, and those that are too near as well."""
         if best.name is not None and best.number is not None:
-            sure = _sure_by_both(best, others, most)
-        elif best.name is not None:
-            sure = self._sure_by_name(best, others, most)
-        else:
-            sure = best.number == 0 and id(best.entry) not in self._crowded
-        if sure:
-            return Match("matched", best.entry, (best.entry,), None)
-        return Match(
-            "doubtful", None, tuple(each.entry for each in near[:MAX_CANDIDATES]), _reason(best, others)
-        )
+            return _by_both(best, others, most)
+        if best.name is not None:
+            return _by_name(best, others, most)
+        return best.number == 0, [other for other in others if self._beside(best.entry, other.entry)]
 
-    def _sure_by_name(self, best: Likeness[E], others: Sequence[Likeness[E]], most: int) -> bool:
-        if best.name == 0:
-            return not any(other.near or _similar(best.entry.name, other.entry.name) for other in others)
-        return (
-            most > 0
-            and best.long
-            and all((other.name or 0) >= min(LONG_MARGIN, FAR) and not other.hint for other in others)
-        )
+    def _beside(self, one: E, other: E) -> bool:
+        """Whether two students' numbers are one digit apart."""
+        return _distance(number_key(one.number), number_key(other.number)) <= 1
 
 
-def _sure_by_both(best: Likeness[E], others: Iterable[Likeness[E]], most: int) -> bool:
+def _by_both(
+    best: Likeness[E], others: Sequence[Likeness[E]], most: int
+) -> tuple[bool, Sequence[Likeness[E]]]:
     if best.number == 0 and best.hint and (best.name or 0) > 1:
         # A nickname beside one's own number: nobody else may be called so or have nearly that name.
-        return not any(other.hint or (other.name or 0) <= 1 for other in others)
-    if best.number and len(best.entry.number) < NEAR_NUMBER:
-        return False  # seat 07 and seat 08 are two people
-    return best.cost <= most and all(
-        other.cost - best.cost >= MARGIN and not _rivals(best, other) for other in others
-    )
+        return True, [other for other in others if other.hint or (other.name or 0) <= 1]
+    margin = MARGIN
+    if best.number == 0 and best.name == 2 and len(_key(best.entry.name)) >= LONG_NAME:
+        most, margin = most * 2, MARGIN + 1  # two misread letters of a long name beside the exact number
+    # Seat 07 and seat 08 are two people: a short number has to be exact.
+    fits = best.cost <= most and not (best.number and len(best.entry.number) < NEAR_NUMBER)
+    return fits, [other for other in others if other.cost - best.cost < margin or _rivals(best, other)]
+
+
+def _by_name(
+    best: Likeness[E], others: Sequence[Likeness[E]], most: int
+) -> tuple[bool, Sequence[Likeness[E]]]:
+    if best.name == 0:
+        return True, [other for other in others if other.near or _similar(best.entry.name, other.entry.name)]
+    close = [other for other in others if (other.name or 0) < LONG_MARGIN or other.hint]
+    return most > 0 and best.long, close
 
 
 def _rivals(best: Likeness[E], other: Likeness[E]) -> bool:
-    """Whether one of name and number is exactly another's, while it is not exactly the best one's."""
+    """A contradiction: whether one of name and number is exactly another's, while it is not exactly the best one's."""
     return (other.name == 0 and best.name != 0) or (other.number == 0 and best.number != 0)
 
 
@@ -212,12 +215,16 @@ def _reason(best: Likeness[E], others: Sequence[Likeness[E]]) -> Text:
 @lru_cache(maxsize=65536)
 def _key(value: str) -> str:
     """A value's letters and digits, case folded: what a name's forms are compared with."""
-    return "".join(mark for mark in value.casefold() if mark.isalnum() or mark == "·")
+    return "".join(mark for mark in value.casefold() if mark.isalnum())
+
+
+def _chinese(name: str) -> bool:
+    return is_cjk("".join(words(name)))
 
 
 def _name_edits(known: _Known[E], value: str) -> int:
     key = _key(value)
-    best = min((_distance(key, form) for form in known.forms), default=FAR)
+    best = min((_distance(key, _key(form)) for form in known.forms), default=FAR)
     if best and known.cjk and may_be_pinyin(value):
         best = min([best, *(_distance(key, form) for form in spellings(known.entry.name))])
     return best
@@ -226,7 +233,7 @@ def _name_edits(known: _Known[E], value: str) -> int:
 def _misread(known: _Known[E], value: str) -> bool:
     """Whether a long name was read with one letter that looks alike."""
     key = _key(value)
-    return len(key) >= LONG_NAME and any(lookalike(key, form) for form in known.forms)
+    return len(key) >= LONG_NAME and any(lookalike(key, _key(form)) for form in known.forms)
 
 
 def _hints(known: _Known[E], value: str) -> bool:
@@ -242,7 +249,7 @@ def _hints(known: _Known[E], value: str) -> bool:
 
 
 def _similar(one: str, other: str) -> bool:
-    """Whether two students' names are one edit apart, one inside the other, or spelled alike in pinyin."""
+    """Whether two students' names are one edit apart, or one inside the other."""
     return any(_distance(a, b) <= 1 or a in b or b in a for a in name_forms(one) for b in name_forms(other))
 
 

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.intake.claims import FIRST_LINES, LOOSE_NUMBER, MAX_VALUE, TOP_LINES, number_tokens, tells_itself
-from app.intake.fields import NAME, NUMBER, Field, fields, lines_of
-from app.intake.normal import normal_name, normal_text
+from app.intake.fields import NAME, NUMBER, OTHER, Field, fields, lines_of
+from app.intake.normal import CJK, normal_name, normal_text
 
 LONGEST_BARE = 24  # characters of a line that may be a name without a label
-CELLS = re.compile(r"\t| {3,}|_{2,}|＿{2,}|[|丨]{1}(?=\s)|\s+(?=\d)|\d{2,}")
+CELL = re.compile(r"\t|\s{3,}|_{2,}|＿{2,}|\s+(?=\d)|\d{2,}")
+GAP = re.compile(r"\s{2,}")
+RUN = re.compile(f"[{CJK}·]{{2,}}")
+EDGES = " _-—.…。,，、:：;；()（）[]【】\"'“”"
+LOST_LABEL = 3  # characters before a name that may be a label which was misread altogether
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ def said(text: str) -> Said:
     tops = [text[line.start : line.end] for line in lines[:TOP_LINES] if line.number not in taken]
     loose = [token for line in lines for token in number_tokens(text[line.start : line.end][:300])]
     names = [
-        value for field, raw in values if field.kind == NAME and _counts(field) for value in name_values(raw)
+        value for field, raw in values if field.kind == NAME and not field.below for value in name_values(raw)
     ]
     below = [
         value for field, raw in values if field.kind == NAME and field.below for value in name_values(raw)
@@ -56,29 +60,51 @@ def said(text: str) -> Said:
         numbers=_unique(
             [value for field, raw in values if field.kind == NUMBER for value in number_values(raw)]
         ),
-        bare_names=_unique([*below, *(value for line in tops for value in _bare(line))]),
+        bare_names=_unique(
+            [*below, *_before_fields(head, found), *(value for line in tops for value in _bare(line))]
+        ),
         loose_numbers=_unique([token for token in loose if tells_itself(token)]),
         labels=bool(mine),
     )
 
 
-def _counts(field: Field) -> bool:
-    return not field.below
-
-
 def name_values(raw: str) -> list[str]:
-    """How a value behind a name's label may be meant: all of it, and what stands before a gap."""
-    plain = normal_text(raw.replace("\t", "   ")) if "\t" not in raw else normal_text(raw.split("\t")[0])
-    first = CELLS.split(raw, maxsplit=1)[0]
-    values = [normal_name(each.strip(" _-—.…。,，、:：;；()（）[]【】\"'“”")) for each in (first, plain)]
-    return [value for value in dict.fromkeys(values) if value and len(value) <= MAX_VALUE]
+    """How a value behind a name's label may be meant: all of it, what stands before a gap, its Chinese run."""
+    whole = raw.split("\t", 1)[0]
+    cells = [CELL.split(raw, maxsplit=1)[0], whole, *GAP.split(raw.strip(EDGES), maxsplit=1)[:1]]
+    values = [normal_name(each.strip(EDGES)) for each in cells]
+    if not RUN.fullmatch(values[0]):
+        values += RUN.findall(values[0])[:1]
+    return [value for value in dict.fromkeys(values) if _long_enough(value)]
+
+
+def _long_enough(value: str) -> bool:
+    """Whether a value may be a name: one Chinese character that is left of one is like too many."""
+    return bool(value) and len(value) <= MAX_VALUE and (len(value) > 1 or not re.match(f"[{CJK}]", value))
 
 
 def number_values(raw: str) -> list[str]:
-    """How a value behind a number's label may be meant: all of it, and its first run without blanks."""
+    """How a value behind a number's label may be meant: all of it, its first run, both without marks inside."""
     plain = normal_text(raw).casefold()
     values = [plain.replace(" ", ""), *plain.split(" ")[:1]]
+    values += ["".join(mark for mark in value if mark.isalnum()) for value in values]
     return [value for value in dict.fromkeys(values) if value and len(value) <= MAX_VALUE]
+
+
+def _before_fields(text: str, found: list[Field]) -> list[str]:
+    """What stands before the first field of a line, as names: the label before them may be unreadable."""
+    values: list[str] = []
+    firsts = {field.line: field for field in reversed(found) if field.kind != OTHER}
+    for field in firsts.values():
+        raw = text[text.rfind("\n", 0, field.label_start) + 1 : field.label_start].strip()
+        if len(raw) > LONGEST_BARE:
+            continue
+        run = RUN.search(raw)
+        if run is not None:
+            values += [raw[at:].strip(EDGES) for at in range(min(LOST_LABEL, len(raw) - 2) + 1)]
+        else:
+            values += [raw, raw.partition(" ")[2]]
+    return [name for value in values for name in name_values(value)]
 
 
 def _bare(line: str) -> list[str]:

@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from app.intake.piles.by_covers import by_covers
 from app.intake.piles.by_fields import by_fields
 from app.intake.piles.by_files import by_files
-from app.intake.piles.checks import NumberCheck, check_counts, check_direction, check_students, cut_by_count
+from app.intake.piles.checks import (
+    NumberCheck,
+    check_counts,
+    check_direction,
+    check_students,
+    cut_by_count,
+    join_by_count,
+)
+from app.intake.piles.settling import settle
 from app.intake.piles.sheets import Draft, Heap, Sheet, sheets_of
 from app.intake.piles.types import Bundle, How, PileView, Split
 from app.intake.roster import Enrolled
@@ -36,6 +44,8 @@ def split(pages: Sequence[PileView], roster: Sequence[Enrolled], assignment_id: 
         for run in _runs(rest):
             heap.join(by_fields(run))
         cut_by_count(heap)
+        join_by_count(heap)
+        settle(heap.drafts)
         check_direction(heap.drafts)
     numbers = NumberCheck(heap.drafts)
     for draft in heap.drafts:

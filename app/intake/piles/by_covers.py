@@ -22,16 +22,16 @@ def by_covers(sheets: Sequence[Sheet], students: Mapping[int, Enrolled], assignm
 
     A cover sheet is known by its code, or, where the code cannot be read, by the words that the others share.
     """
-    looks = _look(sheets)
+    looks, longest = _look(sheets), _longest(sheets)
     heap = Heap()
-    first = next((at for at, sheet in enumerate(sheets) if _begins(sheet, looks)), len(sheets))
+    first = next((at for at, sheet in enumerate(sheets) if _begins(sheet, looks, longest)), len(sheets))
     if first:
         before = by_fields(sheets[:first])
         for draft in before.drafts:
             draft.doubt = BEFORE
         heap.join(before)
     for sheet in sheets[first:]:
-        if _begins(sheet, looks):
+        if _begins(sheet, looks, longest):
             _open(heap, sheet, students, assignment_id)
         else:
             _lay_in(heap, sheet)
@@ -46,10 +46,19 @@ def _look(sheets: Sequence[Sheet]) -> Printed:
     return Printed(covers, [sheet.shingles for sheet in sheets if not sheet.covers and not sheet.empty])
 
 
-def _begins(sheet: Sheet, looks: Printed) -> bool:
+def _longest(sheets: Sequence[Sheet]) -> int:
+    """How much may stand on a page whose code is lost: half as much again as on the cover sheets that are known.
+
+    The first page of a paper shows the same title, and a number that differs from the cover's in its last digits.
+    """
+    known = [len(sheet.view.page.text) for sheet in sheets if sheet.covers]
+    return min(COVER_TEXT, max(known, default=0) * 3 // 2)
+
+
+def _begins(sheet: Sheet, looks: Printed, longest: int) -> bool:
     if sheet.covers or sheet.spoilt_code:
         return True
-    return not sheet.empty and len(sheet.view.page.text) < COVER_TEXT and looks.like(sheet.shingles) is True
+    return not sheet.empty and len(sheet.view.page.text) <= longest and looks.like(sheet.shingles) is True
 
 
 def _open(heap: Heap, sheet: Sheet, students: Mapping[int, Enrolled], assignment_id: int) -> None:

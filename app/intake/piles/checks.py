@@ -14,6 +14,9 @@ LEAST_PAPERS = 3  # papers from which there is a usual number
 NAMED_NUMBERS = 8  # page numbers that a sentence names
 
 TOGETHER = Text("Two papers may lie here: most have {count} pages.")
+JOINED = Text(
+    "The first page's name could not be read; its place and the number of pages say that it belongs here."
+)
 REVERSED = Text("The pile begins with pages without a name: it may have been scanned back to front.")
 
 
@@ -41,6 +44,26 @@ def cut_by_count(heap: Heap) -> None:
     heap.drafts = cut
 
 
+def join_by_count(heap: Heap) -> None:
+    """A page whose field could not be read and the paper behind it are one, with a doubt, when that makes it as long
+    as most."""
+    count = usual_count(heap.drafts)
+    joined: list[Draft] = []
+    for draft in heap.drafts:
+        before = joined[-1] if joined else None
+        if before is not None and count is not None and _belong_together(before, draft, count):
+            for sheet in draft.sheets:
+                before.add(sheet, JOINED)
+        else:
+            joined.append(draft)
+    heap.drafts = joined
+
+
+def _belong_together(before: Draft, draft: Draft, count: int) -> bool:
+    fields = before.how in ("field", "likeness") and draft.how == "field"
+    return fields and before.student is None and len(before.filled) + len(draft.filled) == count
+
+
 def _parts(draft: Draft, count: int) -> list[Draft]:
     doubt = Text(TOGETHER.message, {"count": count})
     parts = [Draft(draft.how, [], doubt, draft.given)]
@@ -52,10 +75,12 @@ def _parts(draft: Draft, count: int) -> list[Draft]:
 
 
 def check_counts(drafts: Sequence[Draft]) -> None:
-    """A doubt on papers of another length than most."""
+    """A doubt on papers of another length than most, and on those whose first page needs the length as evidence."""
     usual = usual_count(drafts)
     for draft in drafts:
         count = len(draft.filled)
+        if count != usual:
+            draft.note(draft.unsure)
         if usual is not None and count != usual:
             if count == 1:
                 draft.note(Text("This paper has 1 page, most have {usual}.", {"usual": usual}))

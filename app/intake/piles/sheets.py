@@ -12,7 +12,7 @@ from app.intake.matching import Match
 from app.intake.piles.likeness import Shingles, shingles
 from app.intake.piles.numbers import PageNumber, page_number
 from app.intake.piles.types import How, PileView
-from app.intake.read_matching import Class
+from app.intake.read_matching import Class, Finding
 from app.intake.roster import Enrolled
 from app.intake.said import Said, said
 
@@ -24,12 +24,17 @@ CODE_HEAD = "ZHUPI/"
 
 @dataclass(frozen=True)
 class Sheet:
-    """A page with what it says. `match` is whose it is by its fields alone."""
+    """A page with what it says. `finding` is whose it is by its fields alone."""
 
     view: PileView
     said: Said
-    match: Match[Enrolled]
+    finding: Finding[Enrolled]
     covers: tuple[Cover, ...]
+
+    @property
+    def match(self) -> Match[Enrolled]:
+        """Whose page it is by its fields."""
+        return self.finding.match
 
     @cached_property
     def shingles(self) -> Shingles:
@@ -77,17 +82,21 @@ def _sheet(view: PileView, known: Class[Enrolled]) -> Sheet:
     claims = Said() if view.blank or view.failed else said(view.page.text)
     typed = bool(view.page.words) and all(word.confidence >= 1 for word in view.page.words)
     covers = dict.fromkeys(cover for code in view.codes if (cover := parse(code)) is not None)
-    return Sheet(view, claims, known.match(claims, typed), tuple(covers))
+    return Sheet(view, claims, known.find(claims, typed), tuple(covers))
 
 
 @dataclass
 class Draft:
-    """A paper to be. `given`: whose it is by a cover sheet or its files' names, whatever its fields say."""
+    """A paper to be. `given`: whose it is by a cover sheet or its files' names, whatever its fields say.
+
+    `unsure` is a doubt that a usual number of pages dispels.
+    """
 
     how: How
     sheets: list[Sheet] = field(default_factory=list)
     doubt: Text | None = None
     given: Match[Enrolled] | None = None
+    unsure: Text | None = None
 
     def add(self, sheet: Sheet, doubt: Text | None = None) -> None:
         """One more page, perhaps with a doubt about it."""
