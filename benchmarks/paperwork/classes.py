@@ -17,12 +17,13 @@ from PIL import Image
 from app.intake import covers
 from benchmarks.paperwork import fonts, layouts, texts, wear
 from benchmarks.paperwork.layouts import Style
-from benchmarks.paperwork.sheet import HEIGHT, MARGIN, WIDTH, Sheet
+from benchmarks.paperwork.sheet import HEIGHT, MARGIN, WIDTH, Sheet, wrapped
 from benchmarks.paperwork.texts import Pupil
 
 ASSIGNMENT = 7
 PAGES = 5  # of a paper
 LINES = 14  # of a page: enough to be read, few enough to read two hundred
+COVER_TEXT = "请把这一页放在该学生答卷的最上面，二维码朝上。然后把全班一起扫描，单面或双面均可。"
 SCANNED = gmtime(1718150400)  # the file's date: the same bytes every time
 
 
@@ -79,13 +80,16 @@ def save_pdf(path: Path, images: Iterator[Image.Image], quality: int = 70) -> No
 
 
 def cover(pupil: Pupil, assignment: int, title: str) -> Sheet:
-    """A cover sheet: title, name and number in print, and the QR code."""
+    """A cover sheet as `app/templates/partials/cover_sheets.html` lays it out, with the QR code."""
     sheet = Sheet()
     face = fonts.printed("zh")[0]
-    sheet.write((MARGIN, 160), title, face.at(44))
-    sheet.write((MARGIN, 280), pupil.name, face.at(64))
-    sheet.write((MARGIN, 390), pupil.number, face.at(40))
-    paste_code(sheet, covers.payload(assignment, pupil.id), (MARGIN, 520), 400)
+    sheet.write((MARGIN, 160), f"八年级（2）班 · {title}", face.at(32))
+    sheet.write((MARGIN, 260), pupil.name, face.at(72))
+    sheet.write((MARGIN, 380), pupil.number, face.at(44))
+    paste_code(sheet, covers.payload(assignment, pupil.id), (MARGIN, 520), 480)
+    for place, line in enumerate(wrapped(COVER_TEXT, face.at(26), WIDTH - 2 * MARGIN)):
+        sheet.write((MARGIN, 1080 + 44 * place), line, face.at(26))
+    sheet.write((MARGIN, 1500), "朱批封面页", face.at(22))
     return sheet
 
 
