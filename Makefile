@@ -11,7 +11,8 @@ BIN := .venv/bin
 LOCK := locks/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets browser run test test-compose lint bench bench-grading bench-web bench-live lock \
+.PHONY: help setup assets browser run test test-compose lint bench bench-grading bench-web bench-live \
+  bench-intake handwriting lock \
   up down build upgrade restart address secrets secret rotate-secret certificate reload-certificate backup restore logs ps
 
 help: ## list the verbs
@@ -55,7 +56,7 @@ lint: setup ## ruff, mypy, templates
 	$(BIN)/mypy
 	$(BIN)/python tools/check_templates.py
 
-bench: bench-grading bench-web bench-live ## all measurements; tables, and JSON in benchmarks/out
+bench: bench-grading bench-web bench-live bench-intake ## all measurements; tables, and JSON in benchmarks/out
 
 bench-grading: setup ## a run of 30 papers against a slow model; the local graders
 	$(BIN)/python -m benchmarks.grading
@@ -65,6 +66,12 @@ bench-web: setup assets ## the results page, start time, memory
 
 bench-live: setup assets ## classroom screens: memory, speed, reconnects, a day (SMALL=--small for a rehearsal)
 	$(BIN)/python -m benchmarks.live $(SMALL)
+
+bench-intake: setup ## reading papers: pages a second, memory, loop lag (SMALL=--small for a rehearsal)
+	$(BIN)/python -m benchmarks.intake $(SMALL)
+
+handwriting: setup ## fetch fonts like handwriting for the papers that benchmarks/paperwork draws
+	$(BIN)/python tools/assets.py benchmarks/paperwork
 
 lock: ## make the locks again from pyproject.toml (needs uv)
 	$(UV) pip compile pyproject.toml locks/build.in --extra embedded --extra ocr --extra dev --universal --python-version 3.11 \
