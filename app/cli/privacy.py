@@ -39,6 +39,8 @@ Json = Annotated[bool, typer.Option("--json", help=N_("Write JSON, for scripts."
 MOST_LISTED = 20  # papers that a sentence lists; JSON has them all
 KINDS = {
     "papers": N_("papers"),
+    "pages": N_("pages with their pictures"),
+    "pictures_sent": N_("pictures that left for a model, as they are kept here"),
     "files": N_("files"),
     "answers": N_("answers"),
     "marks": N_("marks"),
@@ -167,7 +169,12 @@ def _tell(pupil: Pupil, seen: Picture, erased: Erased | None, as_json: bool) -> 
     say(Text("{name} ({number}, {class_name})", {**_of(pupil), "class_name": pupil.class_name}))
     show(rows, {"what": gettext(title), "count": gettext("Count")}, False)
     if seen.shared:
-        say(Text("Files that stay, because papers of others have the same: {count}.", {"count": seen.shared}))
+        say(
+            Text(
+                "Files that stay, because papers or pages of others are in them: {count}.",
+                {"count": seen.shared},
+            )
+        )
     for text in [*later, *_doubtful(seen, exporting=False), backups]:
         say(text)
 
@@ -194,6 +201,20 @@ def _doubtful(seen: Picture, *, exporting: bool) -> list[Text]:
             Text(
                 "Papers of others that name this student stay as they are: {papers}.",
                 {"papers": _listed(seen.mentions)},
+            )
+        )
+    if seen.piled and not exporting:
+        told.append(
+            Text(
+                "Pages of others in piles that name this student stay as they are: {count}.",
+                {"count": seen.piled},
+            )
+        )
+    if seen.pages.nameless:
+        told.append(
+            Text(
+                "Pictures of the class that left for a model, of pages removed since, perhaps theirs: {count}.",
+                {"count": seen.pages.nameless},
             )
         )
     for each in () if exporting else seen.elsewhere:
@@ -226,6 +247,8 @@ def _doubts(seen: Picture) -> dict[str, Any]:
         "doubtful": [_paper(paper) for paper in seen.doubtful],
         "mentions": [_paper(paper) for paper in seen.mentions],
         "unread": seen.unread,
+        "piled": seen.piled,
+        "pictures_of_removed_pages": seen.pages.nameless,
     }
 
 

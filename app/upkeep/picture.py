@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Assignment
 from app.papers.models import MatchState, Paper, PaperState
+from app.upkeep.pupil_pages import Pages, naming, pages_of
 from app.upkeep.pupils import Pupil, elsewhere
 
 # A shorter name or number stands in too many words to say anything.
@@ -40,7 +41,9 @@ class Picture:
     `papers` are theirs (with the doubtful ones, if those were asked for), `counts` the rows that hang on these,
     `jobs` the queue's numbers of what graded them. `doubtful` are papers of nobody for which they are a candidate,
     `mentions` papers of others that name them, `unread` papers of the class that nobody has read yet, `elsewhere`
-    who may be the same person in other classes. `shared` are files that a paper of somebody else has as well.
+    who may be the same person in other classes. `shared` are files that somebody else's paper or page has as well.
+    `pages` are the pages of these papers and those in piles that are theirs, `piled` counts pages of others in piles
+    that name them.
     """
 
     papers: tuple[PaperRef, ...]
@@ -51,6 +54,8 @@ class Picture:
     mentions: tuple[PaperRef, ...]
     unread: int
     elsewhere: tuple[Pupil, ...]
+    pages: Pages
+    piled: int
 
 
 _COUNTS = text(
@@ -94,27 +99,34 @@ async def picture(session: AsyncSession, pupil: Pupil, *, with_doubtful: bool = 
     seen = [*own, *doubtful]
     named = or_(mentioned_in(Paper.pages, pupil), mentioned_in(Paper.file_name, pupil))
     counts = (await session.execute(_COUNTS, {"ids": ids})).one()
-    shared = await session.scalar(_SHARED, {"ids": ids, "keys": [paper.storage_key for paper in taken]})
+    pages = await pages_of(session, pupil, ids, with_doubtful=with_doubtful)
+    # Those of pages are counted with the pages.
+    keys = {paper.storage_key for paper in taken} - pages.keys
+    shared = await session.scalar(_SHARED, {"ids": ids, "keys": sorted(keys)})
     return Picture(
         papers=tuple(taken),
-        counts=dict(counts._mapping),
+        counts={**counts._mapping, "pages": len(pages.ids), "pictures_sent": len(pages.sent)},
         jobs=tuple((await session.scalars(_JOBS, {"ids": ids})).all()),
-        shared=shared or 0,
+        shared=(shared or 0) + pages.shared,
         doubtful=() if with_doubtful else tuple(doubtful),
         mentions=tuple(await _papers(session, pupil, named, without=seen)),
         unread=await _unread(session, pupil),
         elsewhere=tuple(await elsewhere(session, pupil)),
+        pages=pages,
+        piled=await naming(session, pupil, _words(pupil), pages.ids),
     )
 
 
 def mentioned_in(column: Any, pupil: Pupil) -> ColumnElement[bool]:
     """Whether a column (text or JSON) has the pupil's name or number in it, in any capitals."""
-    words = [(pupil.name, SHORTEST_NAME), (pupil.number, SHORTEST_NUMBER)]
     searched = func.lower(cast(column, String))
-    return or_(
-        false(),
-        *(func.strpos(searched, word.lower()) > 0 for word, shortest in words if len(word) >= shortest),
-    )
+    return or_(false(), *(func.strpos(searched, word.lower()) > 0 for word in _words(pupil)))
+
+
+def _words(pupil: Pupil) -> list[str]:
+    """The pupil's name and number, if they are long enough to say something."""
+    words = [(pupil.name, SHORTEST_NAME), (pupil.number, SHORTEST_NUMBER)]
+    return [word for word, shortest in words if len(word) >= shortest]
 
 
 async def _papers(

@@ -36,6 +36,7 @@ from app.upkeep import traces
 from app.upkeep.dropped import remove_files
 from app.upkeep.parts import Parts
 from app.upkeep.picture import PaperRef, Picture, mentioned_in, picture
+from app.upkeep.pupil_pages import forget_in_piles, forget_pages, hold_piles
 from app.upkeep.pupils import Pupil, PupilError
 
 TRIES = 4  # for a transaction that meets another one head-on
@@ -64,7 +65,8 @@ async def erase(parts: Parts, pupil: Pupil, actor: Actor, *, with_doubtful: bool
     papers = erased.picture.papers
     await _outside(parts, pupil, erased, first=True)
     await _publish(parts, events)
-    erased.removed["files"], waiting = await remove_files(parts, {paper.storage_key for paper in papers})
+    keys = {paper.storage_key for paper in papers} | erased.picture.pages.keys
+    erased.removed["files"], waiting = await remove_files(parts, keys)
     if waiting:
         erased.later.append(
             Text(
@@ -98,7 +100,8 @@ async def _rows(parts: Parts, pupil: Pupil, actor: Actor, with_doubtful: bool) -
 async def _erase_rows(
     session: AsyncSession, pupil: Pupil, actor: Actor, with_doubtful: bool
 ) -> tuple[Erased, list[Event]]:
-    # Held first: from here on no paper can be given to this pupil.
+    await hold_piles(session, pupil)
+    # Held from here on: no paper can be given to this pupil.
     held = await session.scalar(select(Student.id).where(Student.id == pupil.id).with_for_update())
     if held is None:
         raise PupilError(N_("This student has been removed meanwhile."))
@@ -109,7 +112,10 @@ async def _erase_rows(
     open_runs = await _locked_runs(session, ids)
     erased.removed["jobs"] = await traces.withdraw_jobs(session, ids)
     await traces.forget_job_log(session, seen.jobs)
+    # Before their papers: the ledger's entries are found by the pages.
+    await forget_pages(session, seen.pages)
     await session.execute(delete(Paper).where(Paper.id.in_(ids)))
+    await forget_in_piles(session, pupil)
     changed = await _forget_in_others(session, pupil)
     await session.execute(delete(Student).where(Student.id == pupil.id))
     for run in open_runs:

@@ -19,7 +19,9 @@ from app.i18n import Text
 from app.marks import store as marks
 from app.marks.models import Mark, MarkChange, Run, RunPaper, RunQuestion
 from app.marks.review import change_view
-from app.papers.models import Paper, PaperAnswer
+from app.papers import pages as all_pages
+from app.papers.models import Paper, PaperAnswer, PaperPage, SentImage
+from app.upkeep.pupil_pages import held_by_others
 from app.upkeep.pupils import Pupil
 
 FORMAT = 1  # raised when a key of the JSON changes its meaning or goes
@@ -56,12 +58,16 @@ async def _paper(session: AsyncSession, paper: Paper, language: str) -> dict[str
     ).all()
     people = await marks.names(session, [paper.uploaded_by] if paper.uploaded_by is not None else [])
     answers = await marks.answers(session, paper.id)
+    rows = await all_pages.of_paper(session, paper.id)
+    sources = dict.fromkeys([paper.storage_key, *(row.source_key for row in rows)])
+    others = await held_by_others(session, sources, [row.id for row in rows], [paper.id])
     return {
         "id": paper.id,
         "assignment": {"id": assignment.id, "title": assignment.title},
         "file_name": paper.file_name,
         "file": None,  # where it lies in the archive; set when it is put there
-        "storage_key": paper.storage_key,
+        "file_of_others": paper.storage_key in others,  # a scan with papers of others in it stays where it is
+        "storage_key": None if paper.storage_key in others else paper.storage_key,
         "size": paper.size,
         "sha256": paper.sha256,
         "uploaded_at": _iso(paper.created_at),
@@ -70,6 +76,7 @@ async def _paper(session: AsyncSession, paper: Paper, language: str) -> dict[str
         "problem": _text(paper.problem, language),
         "match": paper.match,
         "pages": [page["text"] for page in paper.pages or ()],
+        "read_pages": [await _page(session, row, row.source_key in others, language) for row in rows],
         "questions": [
             _question(question, answers.get(question.id), marked, language)
             for question, marked in zip(
@@ -80,6 +87,36 @@ async def _paper(session: AsyncSession, paper: Paper, language: str) -> dict[str
             session, paper.id, {question.id: question.label for question in questions}, language
         ),
         "kept_model_answers": [],  # what a model said of it and the cache still has
+    }
+
+
+async def _page(session: AsyncSession, page: PaperPage, of_others: bool, language: str) -> dict[str, Any]:
+    """A page as it was read; `source` and `picture` are storage keys until the files are in the archive."""
+    left = await session.scalars(select(SentImage).where(SentImage.page_id == page.id).order_by(SentImage.id))
+    return {
+        "source_name": page.source_name,
+        "source_page": page.source_page,
+        "source": None if of_others else page.source_key,
+        "source_key": page.source_key,
+        "picture": page.image_key,
+        "read_by": page.by,
+        "text": page.text,
+        "earlier_readings": page.readings,
+        "crossed_out": [each[0] for each in page.struck],
+        "confidence": page.confidence,
+        "warnings": [_text(each, language) for each in page.warnings],
+        "sent_to_models": [
+            {
+                "at": _iso(entry.at),
+                "to": entry.endpoint,
+                "model": entry.model,
+                "for": entry.purpose,
+                "outcome": entry.outcome,
+                "places_painted_over": entry.masked,
+                "picture": entry.image_key,
+            }
+            for entry in left
+        ],
     }
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import jinja2
-from obstore.exceptions import BaseError as StorageError
 from redis.exceptions import RedisError
 
 from app import i18n
@@ -21,10 +20,11 @@ from app.audit import service as audit
 from app.audit.models import Action
 from app.audit.service import Actor
 from app.i18n import N_, ProblemError, Text, language_of_request
-from app.intake.names import clean_name
+from app.intake.process import close_readers
 from app.upkeep import traces
 from app.upkeep.parts import Parts
 from app.upkeep.pupil_data import collect
+from app.upkeep.pupil_files import add_pages, short, stored
 from app.upkeep.pupils import Pupil
 
 APP = Path(__file__).parent.parent
@@ -35,7 +35,6 @@ OF_THE_FILE = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR,
     errno.EEXIST, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.EMLINK, errno.ELOOP,
 }  # fmt: skip
-LONGEST_FILE = 120  # characters of a file's name in the archive
 
 
 class OutError(ProblemError):
@@ -65,8 +64,11 @@ async def export(parts: Parts, pupil: Pupil, actor: Actor, file: IO[bytes], lang
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         lost = 0
         for number, paper in enumerate(papers, 1):
-            paper["file"] = await _add_file(parts, archive, number, paper)
-            lost += paper["file"] is None
+            key = paper.pop("storage_key")
+            paper["file"] = await _add_file(parts, archive, number, paper["file_name"], key)
+            lost += paper["file"] is None and key is not None
+            lost += await add_pages(parts, archive, number, paper["read_pages"], {key: paper["file"]})
+        await close_readers()
         archive.writestr("data.json", json.dumps(data, ensure_ascii=False, indent=2))
         archive.writestr("style.css", STYLE.read_bytes())
         archive.writestr("index.html", page(data, language))
@@ -129,17 +131,13 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-async def _add_file(parts: Parts, archive: zipfile.ZipFile, number: int, paper: dict[str, Any]) -> str | None:
-    """Put a paper's file into the archive; its name there, or None where the storage has lost it."""
-    stem, dot, ending = clean_name(paper["file_name"]).rpartition(".")
-    name = f"papers/{number:03}-{(stem or ending)[:LONGEST_FILE]}{dot + ending if stem else ''}"
-    key = paper.pop("storage_key")
-    try:
-        async with parts.storage.local(key) as path:
-            archive.write(path, name)
-    except (FileNotFoundError, StorageError):
+async def _add_file(
+    parts: Parts, archive: zipfile.ZipFile, number: int, file_name: str, key: str | None
+) -> str | None:
+    """Put a paper's file into the archive; its name there, or None where there is none or the storage has lost it."""
+    if key is None:
         return None
-    return name
+    return await stored(parts, archive, key, f"papers/{number:03}-{short(file_name)}")
 
 
 async def _add_kept_answers(parts: Parts, papers: list[dict[str, Any]]) -> None:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import jobs
 from app.audit.models import Action, AuditEntry
 from app.audit.service import COMMAND_LINE
 from app.classes.models import Student
 from app.db import Database
-from app.document import Document, Page
 from app.i18n import Text
+from app.intake import covers
+from app.intake.page import By, PageReading
 from app.marks.models import Mark, MarkState, Run, RunState
 from app.papers.files import BACKUP_LOCK
-from app.papers.models import MatchState, Paper
+from app.papers.models import MatchState, Paper, PaperPage, Pile
 from app.settings import Settings
 from app.upkeep import privacy, pupils, traces
 from app.upkeep.picture import picture
@@ -28,6 +33,7 @@ from app.worker import reading
 from tests import factories, graded
 from tests.conftest import World
 from tests.functional import privacy_help as help_
+from tests.functional.pages_help import page_with_files
 from tests.functional.test_worker import begin, with_model
 from tests.functional.worker_help import working
 from tests.stubs.processes import ModelServer
@@ -219,12 +225,12 @@ async def test_while_their_file_is_being_read(
     begun, go_on = asyncio.Event(), asyncio.Event()
     words = f"{ANN[0]} writes about warm air"
 
-    async def slowly(*_: object) -> Document:
+    async def slowly(*_: object) -> list[PageReading]:
         begun.set()
         await go_on.wait()
-        return Document((Page(1, words),))
+        return [PageReading(words, By.TEXT)]
 
-    monkeypatch.setattr(reading, "read_document", slowly)
+    monkeypatch.setattr(reading.process, "read_page", slowly)
     sha256, key = await help_.file_of(settings, words)
     async with db.begin() as session:
         assignment = await factories.assignment(session, world.klass, help_.scheme())
@@ -453,3 +459,89 @@ async def test_the_command(db: Database, world: World, settings: Settings) -> No
     assert "kept answers of a model" in done.stdout
     again = await help_.zhupi(settings, "erase-student", "8C", ANN[1], "--yes")
     assert (again.returncode, again.stderr) == (2, f"“{ANN[1]}” is nobody on the roster of 8C.\n")
+
+
+async def scan(
+    session: AsyncSession, settings: Settings, paper: Paper, word: str, **values: Any
+) -> tuple[PaperPage, Sequence[str]]:
+    """A page out of one scan of the whole class."""
+    page, keys = await page_with_files(session, help_.storage_of(settings), paper, word, b"the class's scan")
+    for name, value in values.items():
+        setattr(page, name, value)
+    await session.flush()
+    return page, keys
+
+
+async def test_pages_pictures_and_what_left_go_and_the_scan_of_all_stays(
+    db: Database, world: World, settings: Settings
+) -> None:
+    ann, ben = await two(db, settings, world)
+    async with db.begin() as session:
+        _, hers = await scan(session, settings, ann.paper, "hers")
+        _, his = await scan(session, settings, ben.paper, "his")
+        # Left for a model before its page was removed: nobody knows whose it was.
+        gone, _ = await scan(session, settings, ben.paper, "gone")
+        await session.delete(gone)
+    erased = await erase(settings, world, ANN[1])
+    assert (erased.removed["pages"], erased.removed["pictures_sent"]) == (1, 1)
+    assert (erased.picture.shared, erased.picture.pages.nameless) == (1, 1)
+    stored = {path.name for path in Path(settings.uploads).rglob("*") if path.is_file()}
+    assert {key.rpartition("/")[2] for key in hers[1:]} & stored == set()
+    assert {key.rpartition("/")[2] for key in his} <= stored
+    assert (await help_.count(db, "paper_pages"), await help_.count(db, "sent_images")) == (1, 2)
+    assert (await erase(settings, world, BEN[1])).picture.shared == 0
+    assert await help_.count(db, "paper_pages") == 0
+
+
+async def test_pages_in_a_pile_go_and_the_split_forgets(
+    db: Database, world: World, settings: Settings
+) -> None:
+    ann, ben = await two(db, settings, world)
+    entry: dict[str, Any] = {"match": "matched", "match_reason": None, "candidates": [], "doubt": None}
+    named = {"message": "Two papers of {name}.", "values": {"name": ANN[0]}}
+    async with db.begin() as session:
+        pile = Pile(
+            assignment_id=ann.paper.assignment_id, name="scan.pdf", token="t", state="asks", closed=True
+        )
+        pile.bundles = [
+            {**entry, "student_id": ann.student.id, "match_reason": named},
+            {**entry, "student_id": ben.student.id, "doubt": named},
+            {
+                **entry,
+                "student_id": None,
+                "match": "doubtful",
+                "candidates": [ann.student.id, ben.student.id],
+            },
+        ]
+        session.add(pile)
+        await session.flush()
+        cover = covers.payload(pile.assignment_id, ann.student.id)
+        told: list[dict[str, Any]] = [
+            {"codes": [cover, "x"]},
+            {"bundle": 0},
+            {"bundle": 1},
+            {"bundle": 2},
+            {"text": f"to {ANN[0]}"},
+        ]
+        for number, values in enumerate(told):
+            changed: dict[str, Any] = {
+                "bundle": None,
+                "source_name": "scan.pdf",
+                "position": number,
+                **values,
+            }
+            changed |= {"pile_id": pile.id, "paper_id": None}
+            await scan(session, settings, ann.paper, f"page {number}", **changed)
+    erased = await erase(settings, world, ANN[1])
+    assert (erased.removed["pages"], erased.picture.piled) == (2, 1)
+    async with db.begin() as session:
+        left = (await session.scalars(select(PaperPage.text).order_by(PaperPage.position))).all()
+        kept = (await session.scalars(select(Pile))).one()
+    assert left == ["What page 2 says.", "What page 3 says.", f"to {ANN[0]}"]
+    first, second, third = kept.bundles
+    assert (first["student_id"], first["match"], first["match_reason"]) == (None, "unknown", None)
+    assert second["student_id"] == ben.student.id
+    assert "A student was removed" in second["doubt"]["message"]
+    assert third["candidates"] == [ben.student.id]
+    assert ANN[0] not in json.dumps(kept.bundles) and kept.version == 2
+    assert (await erase(settings, world, BEN[1], with_doubtful=True)).removed["pages"] == 2

@@ -22,6 +22,7 @@ from app.upkeep.pupil_zip import Exported, OutError
 from tests import factories
 from tests.conftest import World
 from tests.functional import privacy_help as help_
+from tests.functional.pages_help import page_with_files
 from tests.functional.test_erase_student import ANN, BEN, two
 
 
@@ -212,3 +213,72 @@ async def test_the_command(db: Database, world: World, settings: Settings, tmp_p
         bad = await help_.zhupi(settings, "export-student", *arguments)
         assert (bad.returncode, "Traceback" in bad.stderr, said in bad.stderr) == (2, False, True), bad.stderr
     assert not (tmp_path / "b.zip").exists()
+
+
+async def test_pages_are_in_it_and_the_scan_of_all_is_not(
+    db: Database, world: World, settings: Settings
+) -> None:
+    ann, ben = await two(db, settings, world)
+    storage = help_.storage_of(settings)
+    async with db.begin() as session:
+        for each, word in ((ann, "hers"), (ben, "zebra")):
+            page, keys = await page_with_files(session, storage, each.paper, word, source=b"the scan of all")
+            page.struck, page.source_name = [["crossed words", 0, 0, 1, 1]], "scan.pdf"
+            paper = await session.get_one(type(each.paper), each.paper.id)
+            paper.storage_key = keys[0]
+    archive, data, exported = await archive_of(settings, ANN[1])
+    (paper,) = data["papers"]
+    (page,) = paper["read_pages"]
+    assert (paper["file"], paper["file_of_others"], exported.lost) == (None, True, 0)
+    assert (page["source"], page["text"], page["crossed_out"]) == (None, "What hers says.", ["crossed words"])
+    assert archive.read(page["picture"]) == b"hers: picture"
+    (sent,) = page["sent_to_models"]
+    assert (sent["to"], sent["model"], len(sent["places_painted_over"])) == ("models.example", "sees", 1)
+    assert archive.read(sent["picture"]) == b"hers: left"
+    everything = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"zebra" not in everything and b"scan of all" not in everything
+    said = archive.read("index.html").decode()
+    assert "a file with papers of others in it" in said and "Crossed out: crossed words" in said
+    assert page["picture"] in said and sent["picture"] in said
+
+
+async def test_photos_of_a_paper_are_in_it_each_once_and_lost_ones_are_counted(
+    db: Database, world: World, settings: Settings
+) -> None:
+    ann, _ = await two(db, settings, world)
+    storage = help_.storage_of(settings)
+    async with db.begin() as session:
+        first, keys = await page_with_files(session, storage, ann.paper, "one", source=b"\xff\xd8\xff one")
+        first.source_name, first.image_key = "IMG_1.jpg", None
+        second, others = await page_with_files(session, storage, ann.paper, "two", source=b"\xff\xd8\xff two")
+        second.source_name, second.position = "IMG_2.jpg", 20
+        paper = await session.get_one(type(ann.paper), ann.paper.id)
+        paper.storage_key = keys[0]
+    (Path(settings.uploads) / others[1]).unlink()
+    archive, data, exported = await archive_of(settings, ANN[1])
+    one, two_ = data["papers"][0]["read_pages"]
+    assert one["source"] == data["papers"][0]["file"]
+    assert archive.read(two_["source"]) == b"\xff\xd8\xff two" and two_["source"].endswith("002-IMG_2.jpg")
+    assert (one["picture"], two_["picture"], exported.lost) == (None, None, 1)
+
+
+async def test_a_page_of_a_class_scan_is_drawn_for_it(db: Database, world: World, settings: Settings) -> None:
+    """A PDF with a text layer has no pictures of its pages until somebody looks at them."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    made = io.BytesIO()
+    canvas = Canvas(made, pagesize=(200, 280))
+    for name in ("hers", "his"):
+        canvas.drawString(20, 200, name)
+        canvas.showPage()
+    canvas.save()
+    ann, ben = await two(db, settings, world)
+    storage = help_.storage_of(settings)
+    async with db.begin() as session:
+        for number, each in enumerate((ann, ben), 1):
+            page, _ = await page_with_files(session, storage, each.paper, str(number), source=made.getvalue())
+            page.source_name, page.source_page, page.image_key = "scan.pdf", number, None
+    archive, data, exported = await archive_of(settings, ANN[1])
+    (page_,) = data["papers"][0]["read_pages"]
+    assert page_["picture"].endswith(".webp") and archive.read(page_["picture"])[8:12] == b"WEBP"
+    assert exported.lost == 0
