@@ -12,6 +12,7 @@ from app.assignments.models import Assignment
 from app.classes.models import ClassTeacher
 from app.document import Document, Page
 from app.i18n import Text
+from app.papers import files
 from app.papers.models import PageState, Paper, PaperPage, Pile
 
 # Between the positions of two pages, so that a photo of two pages has room for its second.
@@ -101,6 +102,7 @@ async def keep(
     page = await locked(session, page_id)
     if page is None:
         return None
+    before = {page.image_key, page.thumb_key}
     if page.source_part:
         # One of two pages in a picture, found before: the other is a row of its own.
         same = [each for each in readings if each["source_part"] == page.source_part]
@@ -110,6 +112,9 @@ async def keep(
         if page.state != PageState.READ:
             session.add_all(_beside(page, place, values) for place, values in enumerate(others, 1))
         _fill(page, first)
+    # Pictures of an earlier reading; deletions are noted by a trigger, a change is not.
+    for key in before - {page.image_key, page.thumb_key, None}:
+        files.note(session, key)
     await session.flush()
     return page
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import exists, func, select, update
@@ -15,12 +13,18 @@ from app import jobs
 from app.assignments.models import Assignment
 from app.classes import store as classes
 from app.classes.models import ClassTeacher, Student
-from app.db import Json
-from app.i18n import N_, ProblemError, Text
+from app.i18n import N_, ProblemError
 from app.papers import pages as all_pages
 from app.papers import store
-from app.papers.models import MatchState, PageState, Paper, PaperPage, PaperState, Pile, PileState
+from app.papers.bundles import Arranged, Proposed, arranged, entry, known_ones, make, open_, place
+from app.papers.models import MatchState, PageState, Paper, PaperPage, Pile, PileState
 from app.papers.service import File
+
+__all__ = [
+    "Arranged", "PileError", "Proposed", "add_file", "arrange", "close", "close_left", "close_token", "count_open",
+    "for_teacher", "has_file", "join", "locked", "of_file", "open_", "open_ones", "pages", "progress", "propose",
+    "remove", "settle", "settled_ones", "split_again", "split_if_read", "undo",
+]  # fmt: skip
 
 CLOSE_AFTER = timedelta(seconds=60)  # without a further picture
 
@@ -29,27 +33,6 @@ class PileError(ProblemError):
     """A pile is not as it was, or not ready for what was asked."""
 
     status = 409
-
-
-@dataclass(frozen=True, slots=True)
-class Arranged:
-    """A paper to be, as the teacher puts it together. `nobody`: of nobody in the class; else None is not said yet."""
-
-    pages: tuple[int, ...]
-    student_id: int | None = None
-    nobody: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Proposed:
-    """A paper to be, as it was split by itself (`app.intake.splitting.Bundle` in this room's words)."""
-
-    pages: tuple[int, ...]
-    student_id: int | None
-    match: str
-    match_reason: Text | None
-    candidates: tuple[int, ...]
-    doubt: Text | None
 
 
 # (pages, roster, assignment id) -> proposals. Handed in, because domain packages do not import intake.
@@ -214,13 +197,13 @@ async def propose(session: AsyncSession, pile_id: int, split_by: SplitBy) -> tup
     assert assignment is not None
     rows = await pages(session, pile.id)
     found = await split_by(rows, await classes.students(session, assignment.class_id), assignment.id)
-    pile.bundles = [_entry(each) for each in found]
-    _place(rows, [each.pages for each in found])
+    pile.bundles = [entry(each) for each in found]
+    place(rows, [each.pages for each in found])
     pile.state = PileState.ASKS
     pile.version += 1
     await session.flush()
     certain = found and all(each.match == MatchState.MATCHED and each.doubt is None for each in found)
-    made = await _make(session, pile, rows) if certain else []
+    made = await make(session, pile, rows) if certain else []
     return pile, made
 
 
@@ -237,12 +220,12 @@ async def arrange(session: AsyncSession, pile: Pile, version: int, bundles: Sequ
     assignment = await session.get(Assignment, found.assignment_id)
     assert assignment is not None
     roster = {each.id for each in await classes.students(session, assignment.class_id)}
-    before = _known(found, rows)
+    before = known_ones(found, rows)
     bundles = [bundle for bundle in bundles if bundle.pages]
     if any(bundle.student_id is not None and bundle.student_id not in roster for bundle in bundles):
         raise PileError(N_("That student is not in this class. Load the page again and choose another."))
-    found.bundles = [_arranged(bundle, before) for bundle in bundles]
-    _place(rows, [bundle.pages for bundle in bundles])
+    found.bundles = [arranged(bundle, before) for bundle in bundles]
+    place(rows, [bundle.pages for bundle in bundles])
     found.version += 1
     await session.flush()
 
@@ -257,7 +240,7 @@ async def settle(session: AsyncSession, pile: Pile, version: int) -> list[Paper]
         raise PileError(
             N_("{count} papers of this pile are still in doubt. Settle them first."), count=len(doubtful)
         )
-    return await _make(session, found, await pages(session, found.id))
+    return await make(session, found, await pages(session, found.id))
 
 
 async def undo(
@@ -303,110 +286,8 @@ async def remove(session: AsyncSession, pile: Pile) -> None:
     await session.flush()
 
 
-def open_(bundle: Json) -> bool:
-    """Whether a bundle of Pile.bundles waits for the teacher."""
-    return bundle["doubt"] is not None or bundle["match"] not in (MatchState.MATCHED, MatchState.CONFIRMED)
-
-
 async def _current(session: AsyncSession, pile: Pile, version: int) -> Pile:
     found = await locked(session, pile.id)
     if found is None or found.version != version or found.state != PileState.ASKS:
         raise PileError(N_("This pile has changed meanwhile. Load the page again."))
     return found
-
-
-def _entry(bundle: Proposed) -> Json:
-    return {
-        "student_id": bundle.student_id,
-        "match": bundle.match,
-        "match_reason": bundle.match_reason.to_json() if bundle.match_reason else None,
-        "candidates": list(bundle.candidates),
-        "doubt": bundle.doubt.to_json() if bundle.doubt else None,
-    }
-
-
-def _known(pile: Pile, rows: Sequence[PaperPage]) -> dict[tuple[int, ...], Json]:
-    """Bundles as they are, by their pages."""
-    held: dict[int, list[int]] = {}
-    for row in rows:
-        if row.bundle is not None:
-            held.setdefault(row.bundle, []).append(row.id)
-    return {tuple(ids): pile.bundles[number] for number, ids in held.items() if number < len(pile.bundles)}
-
-
-def _arranged(bundle: Arranged, before: dict[tuple[int, ...], Json]) -> Json:
-    known = before.get(bundle.pages)
-    if known is not None and not bundle.nobody and bundle.student_id in (None, known["student_id"]):
-        said = bundle.student_id is not None and bundle.student_id == known["student_id"]
-        return {**known, "doubt": None, "match": MatchState.CONFIRMED} if said and open_(known) else known
-    if bundle.student_id is None and not bundle.nobody:
-        return _entry(Proposed(bundle.pages, None, MatchState.UNKNOWN, None, (), None))
-    return _entry(Proposed(bundle.pages, bundle.student_id, MatchState.CONFIRMED, None, (), None))
-
-
-def _place(rows: Sequence[PaperPage], bundles: Sequence[Sequence[int]]) -> None:
-    """Number the pages by bundle, in the bundles' order; those left out keep their place among their neighbours."""
-    by_id = {row.id: row for row in rows}
-    for row in rows:
-        row.bundle = None
-    order = iter(sorted(row.position for row in rows))
-    left_out = [row for row in rows if row.id not in {each for ids in bundles for each in ids}]
-    for number, ids in enumerate(bundles):
-        for each in ids:
-            by_id[each].bundle = number
-    # A page left out (a cover, a blank back) comes before the first page that came after it.
-    placed: list[PaperPage] = []
-    waiting = [(row.position, row) for row in left_out]
-    for row in [by_id[each] for ids in bundles for each in ids]:
-        while waiting and waiting[0][0] < row.position:
-            placed.append(waiting.pop(0)[1])
-        placed.append(row)
-    placed += [row for _, row in waiting]
-    for row, position in zip(placed, order, strict=True):
-        row.position = position
-
-
-async def _make(session: AsyncSession, pile: Pile, rows: Sequence[PaperPage]) -> list[Paper]:
-    made: list[Paper] = []
-    for number, bundle in enumerate(pile.bundles):
-        held = [row for row in rows if row.bundle == number]
-        if held:
-            made.append(await _paper(session, pile, bundle, held))
-    pile.state = PileState.SETTLED
-    pile.version += 1
-    await session.flush()
-    return made
-
-
-async def _paper(session: AsyncSession, pile: Pile, bundle: Json, held: Sequence[PaperPage]) -> Paper:
-    ids = ",".join(str(row.id) for row in held)
-    failed = all(row.state == PageState.FAILED for row in held)
-    paper = Paper(
-        assignment_id=pile.assignment_id,
-        uploaded_by=pile.uploaded_by,
-        file_name=_name(pile, held),
-        size=0,
-        # No file is this paper alone; the pages name it.
-        sha256=hashlib.sha256(f"pile {pile.id} pages {ids}".encode()).hexdigest(),
-        storage_key=held[0].source_key,
-        pile_id=pile.id,
-        student_id=bundle["student_id"],
-        match=bundle["match"],
-        state=PaperState.UNREADABLE if failed else PaperState.READ,
-        problem=held[0].problem if failed else None,
-        pages=None if failed else all_pages.document(held).to_json(),
-    )
-    session.add(paper)
-    await session.flush()
-    for row in held:
-        row.paper_id = paper.id
-    return paper
-
-
-def _name(pile: Pile, held: Sequence[PaperPage]) -> str:
-    """What a paper out of a pile is called: its pictures, or the file and its pages."""
-    first, last = held[0], held[-1]
-    if first.source_key == last.source_key:
-        numbers = {first.source_page, last.source_page}
-        return f"{first.source_name} · {'–'.join(map(str, sorted(numbers)))}"
-    return first.source_name if len(held) == 1 else f"{first.source_name} +{len(held) - 1}"
