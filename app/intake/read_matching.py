@@ -74,10 +74,14 @@ class Likeness(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Finding(Generic[E]):
-    """Whose page it is. `exact` is the student whose name and number (as far as they are there) were read without an
-    edit, though the `rivals` are so near that one misreading would have made one of them look so."""
+    """Whose page it is, and how far the likeliest student is (`best`).
+
+    `exact` is a student whose name and number, as far as they are there, were read without an edit, while the `rivals`
+    are so near that one misreading of theirs would look the same.
+    """
 
     match: Match[E]
+    best: Likeness[E] | None = None
     exact: E | None = None
     rivals: tuple[E, ...] = ()
 
@@ -148,11 +152,13 @@ class Class(Generic[E]):
         others = [each for each in found if each is not best]
         fits, rivals = self._judge(best, others, most)
         if fits and not rivals:
-            return Finding(Match("matched", best.entry, (best.entry,), None))
+            return Finding(Match("matched", best.entry, (best.entry,), None), best)
         candidates = tuple(each.entry for each in near[:MAX_CANDIDATES])
         match = Match("doubtful", None, candidates, _reason(best, others))
         exact = fits and best.cost == 0 and not any(other.cost == 0 for other in others)
-        return Finding(match, best.entry, tuple(each.entry for each in rivals)) if exact else Finding(match)
+        if not exact:
+            return Finding(match, best)
+        return Finding(match, best, best.entry, tuple(each.entry for each in rivals))
 
     def _judge(
         self, best: Likeness[E], others: Sequence[Likeness[E]], most: int

@@ -14,7 +14,6 @@ from app.intake.piles.by_files import by_files
 from app.intake.piles.checks import (
     NumberCheck,
     check_counts,
-    check_direction,
     check_students,
     cut_by_count,
     join_by_count,
@@ -46,7 +45,6 @@ def split(pages: Sequence[PileView], roster: Sequence[Enrolled], assignment_id: 
         cut_by_count(heap)
         join_by_count(heap)
         settle(heap.drafts)
-        check_direction(heap.drafts)
     numbers = NumberCheck(heap.drafts)
     for draft in heap.drafts:
         numbers.check(draft)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from app.i18n import Text
 from app.intake.matching import Match
-from app.intake.piles.by_fields import by_fields
+from app.intake.piles.by_fields import TURNED, by_fields
 from app.intake.piles.likeness import Printed
 from app.intake.piles.sheets import BLANK_BACK, COVER_SHEET, COVER_TEXT, UNREAD, Draft, Heap, Sheet
 from app.intake.roster import Enrolled
@@ -23,15 +24,30 @@ def by_covers(sheets: Sequence[Sheet], students: Mapping[int, Enrolled], assignm
     A cover sheet is known by its code, or, where the code cannot be read, by the words that the others share.
     """
     looks, longest = _look(sheets), _longest(sheets)
+    begins = {sheet.view.id for sheet in sheets if _begins(sheet, looks, longest)}
+    filled = [sheet.view.id for sheet in sheets if not sheet.empty or sheet.view.id in begins]
+    if filled[-1] in begins and filled[0] not in begins:
+        # The last sheet is a cover with nothing behind it, and the first pages have none before them.
+        heap = _behind_covers(sheets[::-1], begins, students, assignment_id)
+        for draft in heap.drafts:
+            draft.doubt = TURNED
+        return heap
+    return _behind_covers(sheets, begins, students, assignment_id)
+
+
+def _behind_covers(
+    sheets: Sequence[Sheet], begins: AbstractSet[int], students: Mapping[int, Enrolled], assignment_id: int
+) -> Heap:
+    """The papers behind cover sheets; `begins` are the ids of the covers' pages."""
     heap = Heap()
-    first = next((at for at, sheet in enumerate(sheets) if _begins(sheet, looks, longest)), len(sheets))
+    first = next((at for at, sheet in enumerate(sheets) if sheet.view.id in begins), len(sheets))
     if first:
         before = by_fields(sheets[:first])
         for draft in before.drafts:
             draft.doubt = BEFORE
         heap.join(before)
     for sheet in sheets[first:]:
-        if _begins(sheet, looks, longest):
+        if sheet.view.id in begins:
             _open(heap, sheet, students, assignment_id)
         else:
             _lay_in(heap, sheet)

@@ -16,6 +16,8 @@ APART = 1.5  # how many times more alike they have to be than neighbours are
 
 NO_NAME = Text("This looks like the first page of a paper, but no name was read on it.")
 NO_FIRST = Text("No page with a name lies before these pages.")
+HEADLESS = Text("The pile begins with pages without a name: it may have been scanned back to front.")
+TURNED = Text("The pile seems to have been scanned back to front, and its order was turned.")
 EMPTY = Text("The field for the name is empty or could not be read.")
 UNSURE = Text("The first page's name was not certain; the pages behind it say {name}.")
 NOTHING = Text("No name was read on any of these pages.")
@@ -40,7 +42,28 @@ class _Style:
 
 
 def by_fields(sheets: Sequence[Sheet]) -> Heap:
-    """The papers of a run of pages, in their order. Pages before the first field make a paper in doubt."""
+    """The papers of a run of pages, in their order. Pages before the first field make a paper in doubt.
+
+    Then every paper is in doubt, because all would be wrong if the pile was scanned back to front; it is turned where
+    that leaves no such pages.
+    """
+    heap = _by_fields(sheets)
+    if len(heap.drafts) > 1 and _headless(heap):
+        turned = _by_fields(sheets[::-1])
+        better = not _headless(turned)
+        heap = turned if better else heap
+        for draft in heap.drafts:
+            draft.doubt = TURNED if better else (draft.doubt or HEADLESS)
+    return heap
+
+
+def _headless(heap: Heap) -> bool:
+    """Whether the pages before the first field make a paper."""
+    first = heap.drafts[0]
+    return first.how == "likeness" and not any(sheet.told for sheet in first.sheets)
+
+
+def _by_fields(sheets: Sequence[Sheet]) -> Heap:
     filled = [sheet for sheet in sheets if not sheet.empty]
     if not any(sheet.told for sheet in filled):
         return _by_likeness(sheets)
@@ -123,9 +146,13 @@ def _goes_on(sheet: Sheet, current: Draft, style: _Style, like: bool | None) -> 
 
 
 def _still(sheet: Sheet, current: Draft) -> bool:
-    """Whether a field that was read badly is most likely the current student's again."""
-    candidates = sheet.match.candidates
-    return current.student is not None and bool(candidates) and candidates[0].id == current.student.id
+    """Whether a field that was read badly is most likely the current student's again: no other name stands there."""
+    best = sheet.finding.best
+    if best is None or current.student is None or best.entry.id != current.student.id:
+        return False
+    if best.name is None:
+        return best.number == 0
+    return best.name <= 1 or best.hint
 
 
 def _continue(current: Draft, sheet: Sheet, style: _Style) -> None:

@@ -17,7 +17,6 @@ TOGETHER = Text("Two papers may lie here: most have {count} pages.")
 JOINED = Text(
     "The first page's name could not be read; its place and the number of pages say that it belongs here."
 )
-REVERSED = Text("The pile begins with pages without a name: it may have been scanned back to front.")
 
 
 def usual_count(drafts: Sequence[Draft]) -> int | None:
@@ -87,14 +86,6 @@ def check_counts(drafts: Sequence[Draft]) -> None:
             else:
                 values = {"count": count, "usual": usual}
                 draft.note(Text("This paper has {count} pages, most have {usual}.", values))
-
-
-def check_direction(drafts: Sequence[Draft]) -> None:
-    """A doubt on all papers of fields when pages without a name lie before the first: all would be one page off."""
-    told = [draft for draft in drafts if draft.how in ("field", "likeness", "count")]
-    if len(told) > 1 and told[0].how == "likeness" and not any(sheet.told for sheet in told[0].sheets):
-        for draft in told:
-            draft.note(REVERSED)
 
 
 def check_students(drafts: Sequence[Draft]) -> None:

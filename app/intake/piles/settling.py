@@ -42,4 +42,4 @@ def _exact(draft: Draft) -> Finding[Enrolled] | None:
     assert student is not None
     about = all(student in finding.match.candidates for finding in found if finding.match.candidates)
     rivals = {rival.id: rival for finding in exact for rival in finding.rivals}
-    return Finding(exact[0].match, student, tuple(rivals.values())) if about else None
+    return Finding(exact[0].match, None, student, tuple(rivals.values())) if about else None
