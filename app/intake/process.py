@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from app.document import Box, Document
@@ -88,7 +88,7 @@ async def read_page(
         reply = await recognisers().run(
             "page", name, limits, path=str(path), page=number, careful=careful, urgent=careful
         )
-    return _trusted(lambda: [PageReading.from_json(each) for each in reply], name, number)
+    return _trusted(lambda: _readings(reply), name, number)
 
 
 async def render_page(path: Path, name: str, number: int, limits: Limits | None = None) -> Picture:
@@ -155,6 +155,12 @@ def _of_loop() -> _Pools:
         spare = max(1, (os.cpu_count() or 2) - 1)
         _pools[loop] = _Pools(Children(min(4, spare), LIGHT), Children(_ocr_processes or spare, RECOGNISING))
     return _pools[loop]
+
+
+def _readings(reply: Any) -> list[PageReading]:
+    if not isinstance(reply, list) or not reply:
+        raise ValueError("no readings")
+    return [PageReading.from_json(each) for each in reply]
 
 
 def _trusted(make: Callable[[], T], name: str, page: int | None) -> T:

@@ -36,6 +36,7 @@ class PdfFile:
                 import pypdfium2
 
                 self._document = pypdfium2.PdfDocument(self.data)
+                self._document.init_forms()  # else what is filled into forms is not drawn; scripts never run here
             except ImportError:
                 return None
             except pypdfium2.PdfiumError:

@@ -66,7 +66,10 @@ def look(page: Any, name: str, limits: Limits) -> Look:
             covered += _area(item) if depth == 0 else 0.0
         elif kind == raw.FPDF_PAGEOBJ_FORM and depth == 0 and _holds_picture(item, DEPTH):
             covered += _area(item)
-    return Look(min(1.0, covered / area), invisible / max(texts, 1), strokes, _written(page), marks, drawn)
+    written = _written(page)
+    return Look(
+        min(1.0, covered / area), invisible / max(texts, 1), strokes, written, marks, drawn or written > 0
+    )
 
 
 def render(page: Any, dpi: int) -> npt.NDArray[np.uint8]:

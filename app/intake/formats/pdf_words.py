@@ -31,12 +31,22 @@ def read_text(page: Any) -> tuple[str, tuple[Word, ...]]:
     A word that lies outside of what is shown of the page has no box and is in the text only.
     Raises pypdfium2.PdfiumError for a page that pdfium cannot read.
     """
-    textpage = page.get_textpage()
+    boxes = _Boxes(page)
+    turned = page.get_rotation()
+    if turned:
+        page.set_rotation(
+            0
+        )  # pdfium gives the lines of a page that is shown sideways from the last to the first
     try:
-        text, indices = _characters(textpage)
-        return text, tuple(_words(text, indices, _Boxes(page, textpage))) if text else ()
+        textpage = page.get_textpage()
+        try:
+            text, indices = _characters(textpage)
+            return text, tuple(_words(text, indices, boxes.of(textpage))) if text else ()
+        finally:
+            textpage.close()
     finally:
-        textpage.close()
+        if turned:
+            page.set_rotation(turned)
 
 
 def _characters(textpage: Any) -> tuple[str, list[int]]:
@@ -83,19 +93,21 @@ def _words(text: str, indices: list[int], boxes: _Boxes) -> Iterator[Word]:
 class _Boxes:
     """Boxes of characters in 0 to 1 of the page as it is rendered: cropped, turned, from its top left corner."""
 
-    def __init__(self, page: Any, textpage: Any) -> None:
+    def __init__(self, page: Any) -> None:
         from pypdfium2 import raw
 
-        self._loose, self._strict, self._handle = (
-            raw.FPDFText_GetLooseCharBox,
-            raw.FPDFText_GetCharBox,
-            textpage.raw,
-        )
+        self._loose, self._strict = raw.FPDFText_GetLooseCharBox, raw.FPDFText_GetCharBox
+        self._handle: Any = None
         self._rect = raw.FS_RECTF()
         self._tight = tuple(ctypes.c_double() for _ in range(4))
         origin, right, up = (_on_device(page, x, y) for x, y in ((0, 0), (1000, 0), (0, 1000)))
         self._x = ((right[0] - origin[0]) / 1000, (up[0] - origin[0]) / 1000, origin[0])
         self._y = ((right[1] - origin[1]) / 1000, (up[1] - origin[1]) / 1000, origin[1])
+
+    def of(self, textpage: Any) -> _Boxes:
+        """These, of the characters of a text page."""
+        self._handle = textpage.raw
+        return self
 
     def around(self, indices: list[int]) -> Box | None:
         """The box around characters of one word; None when it lies outside the page or has no size."""

@@ -10,6 +10,13 @@ from app.intake.inspection import recognises
 from app.intake.opened import forget
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_left_open() -> Iterator[None]:
+    """pdfium complains about a file that is open when the process ends."""
+    yield
+    forget()
+
+
 @pytest.fixture
 def without_recognition(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As where the extra `ocr` is not installed."""

@@ -9,11 +9,14 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from openpyxl import Workbook
+from PIL import Image, ImageDraw, ImageFont
 from reportlab.pdfgen.canvas import Canvas
 
-from app.intake import children
+from app.document import Box
+from app.intake import children, process
 from app.intake.children import Child, Children, Sort
 from app.intake.errors import UnreadableError
 from app.intake.limits import Limits
@@ -99,13 +102,6 @@ async def test_the_clock_is_watched_from_outside(tmp_path: Path) -> None:
     await pool.close()
 
 
-async def test_memory_is_bounded(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"word " * 8_000_000)
-    with pytest.raises(UnreadableError) as caught:
-        await read_document(tmp_path / "a", "a.txt", Limits(megabytes=128, characters=10**9))
-    assert caught.value.kind == "too_big"
-
-
 async def test_a_crash_is_a_sentence(tmp_path: Path) -> None:
     pool = Children(1)
     child = await children.start()
@@ -187,3 +183,166 @@ async def test_rosters_are_read_in_a_child_too() -> None:
     broken = await read_roster_safely(buffer.getvalue()[:-300], "class.xlsx")
     assert not broken.students
     assert broken.problems[0].line == 0
+
+
+async def test_a_page_that_takes_too_long_is_one_failed_page(tmp_path: Path) -> None:
+    path = slow_pdf(tmp_path / "slow.pdf")
+    with pytest.raises(UnreadableError, match=r"Page 3 of “slow.pdf” took too long to read\.") as caught:
+        await process.read_page(path, "slow.pdf", 3, limits=Limits(seconds=0.5))
+    assert caught.value.kind == "too_long"
+    (tmp_path / "a").write_text("text")
+    assert (await process.read_page(tmp_path / "a", "a.txt", 1))[0].text == "text"
+
+
+async def test_a_child_that_dies_of_a_page_fails_that_page(tmp_path: Path) -> None:
+    pool = Children(1)
+    child = await children.start()
+    pool._idle.append(Child(child))
+    os.kill(child.pid, signal.SIGSTOP)
+    running = asyncio.create_task(pool.run("layer", "x.pdf", Limits(), path=str(tmp_path / "x"), page=7))
+    await asyncio.sleep(0.1)
+    child.kill()
+    with pytest.raises(UnreadableError, match=r"Page 7 of “x\.pdf” is damaged") as caught:
+        await running
+    assert caught.value.kind == "broken"
+    await pool.close()
+
+
+async def test_urgent_jobs_go_first(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("text")
+    pool, order = Children(1), []
+
+    async def job(name: str, urgent: bool) -> None:
+        await pool.run("layer", name, Limits(), path=str(tmp_path / "a"), page=1, urgent=urgent)
+        order.append(name)
+
+    await asyncio.gather(job("first", False), job("second", False), job("third", False), job("urgent", True))
+    assert order == ["first", "urgent", "second", "third"]
+    await pool.close()
+
+
+async def test_who_waits_and_is_cancelled_takes_no_turn(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("text")
+    pool = Children(1)
+    jobs = [
+        asyncio.create_task(pool.run("layer", "a", Limits(), path=str(tmp_path / "a"), page=1))
+        for _ in range(4)
+    ]
+    await asyncio.sleep(0.01)
+    jobs[1].cancel()
+    jobs[2].cancel()
+    done = await asyncio.gather(*jobs, return_exceptions=True)
+    assert [isinstance(each, asyncio.CancelledError) for each in done] == [False, True, True, False]
+    assert len(pool.pids()) == 1
+    await pool.close()
+
+
+async def test_a_child_that_nobody_needs_ends(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("text")
+    pool = Children(1, Sort(recognises=False, retire_megabytes=256, idle_seconds=0.05))
+    await pool.run("layer", "a", Limits(), path=str(tmp_path / "a"), page=1)
+    (kept,) = pool._idle
+    await asyncio.wait_for(kept.process.wait(), 5)
+    assert pool.pids() == []
+    await pool.run("layer", "a", Limits(), path=str(tmp_path / "a"), page=1)
+    await pool.close()
+
+
+async def test_the_child_that_has_a_file_open_is_asked_for_its_next_page(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    pool = Children(2)
+
+    async def read(name: str) -> None:
+        await pool.run("layer", name, Limits(), path=str(tmp_path / name), page=1)
+
+    await asyncio.gather(read("a"), read("b"))
+    of_file = {child.path: child.process.pid for child in pool._idle}
+    for name in "abba":
+        await read(name)
+        assert pool.pids()[-1] == of_file[str(tmp_path / name)]
+    await pool.close()
+
+
+async def test_memory_is_bounded_and_what_earlier_files_left_fails_no_page(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"word " * 2_000_000)
+    (tmp_path / "a").write_text("text")
+    limits = Limits(megabytes=64, characters=10**9)
+    pool = Children(1)
+    await pool.run("layer", "a", limits, path=str(tmp_path / "a"), page=1)
+    (before,) = pool.pids()
+    with pytest.raises(UnreadableError, match="64 MB") as caught:
+        await pool.run("layer", "large", limits, path=str(tmp_path / "large"), page=1)
+    assert caught.value.kind == "too_big"
+    assert pool.pids() == [], "it was tried in a new child, which ended too"
+    await pool.run("layer", "a", limits, path=str(tmp_path / "a"), page=1)
+    assert pool.pids() != [before]
+    await pool.close()
+
+
+async def test_a_mistake_of_ours_is_logged_and_ends_no_child(tmp_path: Path) -> None:
+    from structlog.testing import capture_logs
+
+    (tmp_path / "a").write_text("text")
+    pool = Children(1)
+    with capture_logs() as logs, pytest.raises(UnreadableError) as caught:
+        await pool.run("layer", "secret name", Limits(), path=str(tmp_path / "a"))  # no number of a page
+    assert caught.value.kind == "broken"
+    assert logs[0]["fault"].startswith("KeyError at child.py:")
+    assert "secret" not in str(logs)
+    assert len(pool.pids()) == 1
+    await pool.close()
+
+
+@pytest.mark.parametrize(
+    "reply", [None, 7, {}, [{}], [{"text": 1}], [[]], {"pages": "x", "kind": "virus"}, "é"]
+)
+async def test_whatever_a_child_answers_is_a_reading_or_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reply: object
+) -> None:
+    async def answers(self: Children, *_: object, **__: object) -> object:
+        return reply
+
+    monkeypatch.setattr(Children, "run", answers)
+    path = tmp_path / "x"
+    for call in (
+        process.inspect(path, "x"),
+        process.read_page(path, "x", 1),
+        process.render_page(path, "x", 1),
+        process.mask_picture(path, "x", []),
+        process.read_region(path, "x", Box(0, 0, 1, 1)),
+    ):
+        with pytest.raises(UnreadableError):
+            await call
+
+
+def test_at_least_one_process_recognises() -> None:
+    with pytest.raises(ValueError, match="0"):
+        process.configure(ocr_processes=0)
+
+
+async def test_pictures_are_read_in_children_that_keep_their_models(tmp_path: Path) -> None:
+    image = Image.new("RGB", (600, 300), "white")
+    ImageDraw.Draw(image).text((40, 60), "1. Warm air rises", "black", ImageFont.load_default(40))
+    image.save(tmp_path / "photo", "PNG")
+    assert (await process.inspect(tmp_path / "photo", "photo.png")).kind == "picture"
+    (found,) = await process.read_page(tmp_path / "photo", "photo.png", 1)
+    assert "Warm" in found.text
+    assert found.picture is not None
+    (child,) = process.recognisers().pids()
+    environment = (await asyncio.to_thread(Path(f"/proc/{child}/environ").read_bytes)).split(b"\0")
+    assert b"OMP_NUM_THREADS=1" in environment
+
+    (tmp_path / "kept").write_bytes(found.picture.data)
+    region = await process.read_region(tmp_path / "kept", "photo.png", found.words[1].box)
+    assert region.by == "ocr"
+    masked = await process.mask_picture(tmp_path / "kept", "photo.png", [Box(0, 0, 1, 0.5)])
+    left = np.asarray(Image.open(io.BytesIO(masked)).convert("L"))
+    assert left.min() > 100, "all ink is under the paint"
+    assert 100 < left[:140].max() < 160
+    assert left[160:].min() > 240
+    (tmp_path / "broken").write_bytes((tmp_path / "photo").read_bytes()[:-900])
+    with pytest.raises(UnreadableError) as caught:
+        await process.read_page(tmp_path / "broken", "broken.png", 1)
+    assert caught.value.kind == "broken"
+    assert process.recognisers().pids() == [child]
