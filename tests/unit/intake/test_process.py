@@ -265,7 +265,7 @@ async def test_the_child_that_has_a_file_open_is_asked_for_its_next_page(tmp_pat
 
 
 async def test_memory_is_bounded_and_what_earlier_files_left_fails_no_page(tmp_path: Path) -> None:
-    (tmp_path / "large").write_bytes(b"word " * 2_000_000)
+    (tmp_path / "large").write_bytes(b"word " * 4_000_000)
     (tmp_path / "a").write_text("text")
     limits = Limits(megabytes=64, characters=10**9)
     pool = Children(1)
