@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.db import JsonList
 from app.document import Box, Page, Word
@@ -43,13 +43,14 @@ class Area:
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A drawn rectangle. `kind` is EVIDENCE, ANSWER, LOOSE or STRUCK; `number` of a criterion, 0 for none; `label` what
-    stands at its corner, "" for nothing; `title` is read out and shown on hovering."""
+    stands at its corner, "" for nothing; `title` is read out and shown on hovering; `decided` evidence is red."""
 
     kind: str
     area: Area
     number: int = 0
     label: str = ""
     title: str = ""
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,16 @@ class Quote:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An answer on a whole page: the question's label, its spans in the document, evidence, whether it is decided."""
+
+    label: str
+    spans: Sequence[Sequence[int]]
+    quotes: Sequence[Quote] = ()
+    decided: bool = False
+
+
 class Pictures:
     """The pages of one paper with everything that is drawn on them."""
 
@@ -121,30 +132,40 @@ class Pictures:
     def of_answer(self, spans: Iterable[Sequence[int]], quotes: Sequence[Quote]) -> tuple[Sheet, ...]:
         """The parts of the pages where an answer stands, in order; none where its place is not known."""
         spans = list(spans)
-        boxes = self._boxes(spans)
-        evidence = {quote.number: self._boxes(to_document(spans, quote.start, quote.end)) for quote in quotes}
         return tuple(
-            self._sheet(page, region(found), evidence)
-            for page, found in sorted(boxes.items())
+            self._sheet(page, region(found), self._evidence(page, spans, quotes))
+            for page, found in sorted(self._boxes(spans).items())
             if has_picture(self._rows[page])
         )
 
-    def of_page(self, page: int, answers: Sequence[tuple[str, Sequence[Sequence[int]]]]) -> Sheet | None:
-        """A whole page by its index, the answers (label, spans) outlined; None without a picture."""
+    def of_page(self, page: int, answers: Sequence[Located]) -> Sheet | None:
+        """A whole page by its index, the answers outlined with their evidence; None without a picture."""
         row = self._rows[page]
         if not has_picture(row):
             return None
         width, height = size_of(row)
-        outlines = []
-        for label, spans in answers:
-            found = self._boxes(spans).get(page)
-            if found:
-                outlines.append(Shape(ANSWER, _area(_loosely(Box.around(found)), width, height), label=label))
-        sheet = self._sheet(page, Box(0, 0, 1, 1), {})
-        return Sheet(
-            sheet.page_id, sheet.number, sheet.version, sheet.width, sheet.height, sheet.nominal, sheet.part,
-            sheet.box, sheet.size, (*outlines, *sheet.shapes), sheet.lines,
-        )  # fmt: skip
+        outlines, evidence = [], []
+        for answer in answers:
+            found = self._boxes(answer.spans).get(page)
+            if not found:
+                continue
+            around = _area(_loosely(Box.around(found)), width, height)
+            outlines.append(Shape(ANSWER, around, label=answer.label))
+            drawn = self._evidence(page, answer.spans, answer.quotes)
+            evidence += [replace(shape, decided=answer.decided) for shape in drawn]
+        sheet = self._sheet(page, Box(0, 0, 1, 1), evidence)
+        return replace(sheet, shapes=(*outlines, *sheet.shapes))
+
+    def _evidence(self, page: int, spans: Sequence[Sequence[int]], quotes: Sequence[Quote]) -> list[Shape]:
+        """The lines of the quoted words on a page, each quote with its number at its end."""
+        width, height = size_of(self._rows[page])
+        shapes = []
+        for quote in quotes:
+            found = self._boxes(to_document(spans, quote.start, quote.end)).get(page, [])
+            for box in found:
+                label = str(quote.number) if box is found[-1] else ""
+                shapes.append(Shape(EVIDENCE, _area(box, width, height), quote.number, label))
+        return shapes
 
     def _boxes(self, spans: Iterable[Sequence[int]]) -> dict[int, list[Box]]:
         """The boxes of spans of the document, by page."""
@@ -155,7 +176,7 @@ class Pictures:
                     found.setdefault(place.page, []).extend(place.boxes)
         return found
 
-    def _sheet(self, page: int, box: Box, evidence: dict[int, dict[int, list[Box]]]) -> Sheet:
+    def _sheet(self, page: int, box: Box, evidence: Sequence[Shape]) -> Sheet:
         row = self._rows[page]
         width, height = size_of(row)
         shapes = [
@@ -166,12 +187,6 @@ class Pictures:
         for text, *corners in row.struck:
             if overlaps(each := Box(*corners), box):
                 shapes.append(Shape(STRUCK, _area(each, width, height), title=str(text)))
-        for number, by_page in evidence.items():
-            found = by_page.get(page, [])
-            shapes += [
-                Shape(EVIDENCE, _area(each, width, height), number, str(number) if each is found[-1] else "")
-                for each in found
-            ]
         return Sheet(
             page_id=row.id,
             number=page + 1,
@@ -182,7 +197,7 @@ class Pictures:
             part=_area(box, width, height),
             box=box,
             size=round(width * 0.02, 1),
-            shapes=tuple(shapes),
+            shapes=(*shapes, *evidence),
             lines=tuple(text_layer(self._pages[page], box, width, height)),
         )
 

@@ -16,7 +16,7 @@ from app.db import Json
 from app.i18n import N_, Text
 from app.marks import decide, regrade, store
 from app.marks.models import Mark, MarkChange, MarkState
-from app.marks.picture import Pictures, Quote, Sheet
+from app.marks.picture import Located, Pictures, Quote, Sheet
 from app.marks.segments import Segment, Span, place, segments
 from app.papers.models import Paper, PaperAnswer
 
@@ -266,8 +266,26 @@ def _sheets(
 ) -> tuple[Sheet, ...]:
     if pictures is None or answer is None:
         return ()
-    quotes = [Quote(number, *at) for number, at in enumerate(places, 1) if at]
-    return pictures.of_answer(answer.spans, quotes)
+    return pictures.of_answer(answer.spans, _quotes(places))
+
+
+def _quotes(places: Sequence[tuple[int, int] | None]) -> list[Quote]:
+    return [Quote(number, *at) for number, at in enumerate(places, 1) if at]
+
+
+async def located(session: AsyncSession, paper: Paper, rows: Sequence[Question]) -> list[Located]:
+    """What a paper answers and which words carry points, in the scheme's order; for its whole pages."""
+    answers, marks = await store.answers(session, paper.id), await store.of_paper(session, paper.id)
+    found = []
+    for row in rows:
+        answer, mark = answers.get(row.id), marks.get(row.id)
+        if answer is None:
+            continue
+        entries = mark.criteria if mark else []
+        places = [place(answer.text, str(e.get("quote") or ""), e.get("start", 0)) for e in entries]
+        decided = mark is not None and mark.state == MarkState.DECIDED
+        found.append(Located(row.label, answer.spans, _quotes(places), decided))
+    return found
 
 
 def _criterion(

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 
 from app.db import Json
 from app.document import PAGE_BREAK
-from app.marks.picture import Pictures, Sheet, has_picture, version_of
+from app.marks.picture import Located, Pictures, Sheet, has_picture, version_of
 from app.marks.segments import Segment, Span, segments
 from app.papers.models import PageState, Paper, PaperPage
-
-# A label and the spans of its answer in the document.
-Located = tuple[str, Sequence[Sequence[int]]]
 
 
 @dataclass(frozen=True, slots=True)

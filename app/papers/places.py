@@ -5,8 +5,10 @@ Offsets into a document are those of `document.Document.text`: the pages' texts 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 
 from app.document import PAGE_BREAK, Box, Page, Word
 
@@ -148,7 +150,9 @@ def _holds(box: Box, other: Box) -> bool:
 
 
 def _meant(words: Sequence[Word], start: int, end: int) -> Iterator[Word]:
-    return (word for word in words if word.start < end and start < word.end)
+    """The words that share characters with start..end; they are in the order of the text."""
+    first = bisect_right(words, start, key=lambda word: word.end)
+    return takewhile(lambda word: word.start < end, islice(words, first, None))
 
 
 def _cut(word: Word, start: int, end: int) -> Word:

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.assignments.models import Assignment
 from app.classes.models import Class, Student
 from app.keys import DATABASE
-from app.marks import store, transcript
+from app.marks import review, transcript
 from app.marks.picture import Pictures
-from app.marks.transcript import Located, PageView
+from app.marks.transcript import PageView
 from app.papers import pages
 from app.papers.models import Paper, PaperPage, Pile
 from app.web.access import assignment_by_id, the_page
@@ -34,12 +34,6 @@ async def shown(db: AsyncSession, paper: Paper) -> Shown:
     rows = await pages.of_paper(db, paper.id)
     fits = bool(rows) and transcript.is_text_of(paper, rows)
     return Shown(rows, Pictures(rows, paper.unmatched) if fits else None)
-
-
-async def located(db: AsyncSession, paper: Paper, assignment: Assignment) -> Sequence[Located]:
-    """The answers that were found in a paper: labels and spans, in the scheme's order."""
-    found = await store.answers(db, paper.id)
-    return [(each.label, found[each.id].spans) for each in assignment.questions if each.id in found]
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -96,7 +90,7 @@ async def _view(
         paper,
         found.rows,
         found.pictures or Pictures(found.rows, []),
-        await located(db, paper, assignment) if found.pictures else (),
+        await review.located(db, paper, assignment.questions) if found.pictures else (),
         only=page.id,
     )
     return views[0], [row.id for row in found.rows]

@@ -93,7 +93,7 @@
   const lookAt = (part) => {
     const found = svg(), view = found.viewBox.baseVal;
     const [x, y, width, height] = part;
-    zoom = Math.max(0.5, Math.min(3, view.width / width));
+    zoom = Math.max(0.5, Math.min(1.5, view.width / width));
     resize();
     const scale = found.getBoundingClientRect().width / view.width;
     stage.scrollLeft = x * scale;

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.document import Box, Page, Word
-from app.marks.picture import EVIDENCE, LOOSE, STRUCK, Pictures, Quote, has_picture, text_layer
+from app.marks.picture import EVIDENCE, LOOSE, STRUCK, Located, Pictures, Quote, has_picture, text_layer
 from app.marks.transcript import visible
 from app.papers.models import PageState, PaperPage
 
@@ -58,12 +58,13 @@ def test_an_answer_over_two_pages_has_two_parts() -> None:
 
 def test_what_belongs_to_nothing_and_what_was_crossed_out_is_drawn() -> None:
     page = row(struck=[["wrong", 0.1, 0.3, 0.2, 0.32]])
-    sheet = Pictures([page], [[22, 26]]).of_page(0, [("1", [[3, 21]])])
+    sheet = Pictures([page], [[22, 26]]).of_page(0, [Located("1", [[3, 21]], [Quote(2, 0, 4)], True)])
     assert sheet is not None
-    assert [(shape.kind, shape.label, shape.title) for shape in sheet.shapes] == [
-        ("answer-area", "1", ""),
-        (LOOSE, "", ""),
-        (STRUCK, "", "wrong"),
+    assert [(shape.kind, shape.label, shape.title, shape.decided) for shape in sheet.shapes] == [
+        ("answer-area", "1", "", False),
+        (LOOSE, "", "", False),
+        (STRUCK, "", "wrong", False),
+        (EVIDENCE, "2", "", True),
     ]
 
 
