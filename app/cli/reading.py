@@ -43,12 +43,21 @@ def read(
     ] = None,
     which: Annotated[str | None, typer.Option("--set", help=N_("Only this set of the folder."))] = None,
 ) -> None:
+    _log_aside()
     if evaluate is not None and not files:
         _evaluate(evaluate, which, careful, as_json)
     elif files and evaluate is None and which is None:
         _read(files, as_json, boxes, careful)
     else:
         raise ProblemError(N_("Name files to read, or one folder of drawn papers with --evaluate."))
+
+
+def _log_aside() -> None:
+    """Send the log to standard error: what is read, above all as JSON, has standard output for itself."""
+    import structlog
+
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def _read(files: list[Path], as_json: bool, boxes: bool, careful: bool) -> None:

@@ -74,6 +74,7 @@ def save_pdf(path: Path, images: Iterator[Image.Image], quality: int = 70) -> No
         append_images=images,
         resolution=150,
         quality=quality,
+        title="",
         creationDate=SCANNED,
         modDate=SCANNED,
     )
