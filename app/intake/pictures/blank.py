@@ -15,6 +15,7 @@ CAREFUL = (
     1754  # px of the copy for all others: A4 at 150 dpi; sizes below are in its pixels, 5.9 a millimetre
 )
 PLENTY = 25  # strokes on the quick copy that leave no question
+LEAST_SIDE = 12  # px: nothing smaller is a page
 RIM = 0.025  # of the longest side: a scanner's dark border, the sheet's own edge
 CORNER = 0.08  # of the longest side: where staples are
 STAPLE = 10  # px that a staple or a hair is thick at most
@@ -48,6 +49,8 @@ def is_blank(image: Pixels) -> bool:
     A single letter is enough not to be blank. Strokes that are fainter than pencil count where they are crisp: faint
     and blurred is what shines through from the back.
     """
+    if min(image.shape[:2]) < LEAST_SIDE:
+        return True
     gray = gray_of(image)
     quick = _marks(reduced(gray, QUICK))
     size = max(LEAST_STROKE, STROKE[0] * max(quick.shape) / CAREFUL)
@@ -82,6 +85,8 @@ def _marks(gray: Gray) -> _Marks:
 def _noise(smooth: Gray) -> float:
     """The paper's grain, as a share of its brightness: by the differences between px that mostly see no edge."""
     some = smooth[::3].astype(np.int16)
+    if some.shape[1] < LEAST_SIDE:
+        return 0.0
     # Of normal noise the median difference of two is 0.6745 times the root of 2.
     spread = float(np.median(np.abs(some[:, 5:] - some[:, :-5]))) / 0.954
     return spread / max(1.0, float(np.median(some)))

@@ -23,9 +23,15 @@ ANGLES = (50.0, 130.0)  # degrees of a corner in a photo that was meant to be on
 STEP = 14.0  # levels of brightness from the sheet to what lies around it
 SUPPORT = 0.8  # of a side's length along which that step is seen
 THRESHOLDS = (0.0, 0.75, 0.6, 0.45)  # of the sheet's brightness, after Otsu's own choice (0)
-TEXT_OUTSIDE = 0.25  # as dense as the ink on the sheet: writing lies outside, so this is not the sheet
-WRITING_DEPTH = 0.1  # of the paper's brightness by which writing is darker than what it stands on
-WRITING_CONTRAST = 0.22  # of the brightness of what it stands on
+# As dense as the ink on the sheet, and the least density: writing lies outside, so this is not the sheet. The second
+# pair is for an outside that is too dark for most shadows.
+TEXT_OUTSIDE = ((0.05, 0.002), (0.35, 0.01))
+TABLE = 0.45  # of the sheet's brightness: darker than that is seldom a shadow
+SHADOW = 0.22  # of the sheet's brightness: paper in shadow is brighter
+TOGETHER = 0.04  # of the longest side: sheets that are nearer are the two pages of a book, parted by its fold
+INK = 0.22  # of the brightness around it by which writing is darker
+DARKER = 0.1  # of the sheet's brightness, besides
+ALIKE = 0.6  # of the depth of most of the ink on the sheet, that writing beside it has as well
 MARGIN = 0.004  # of the longest side that the corners are moved outwards
 
 
@@ -36,15 +42,18 @@ def sheets_in(small: Pixels) -> list[Quad]:
     thresholds at several levels: what is connected, convex, four-cornered and brighter than its surroundings nearly all
     along; the largest counts, because the edge of a shadow makes smaller ones.
     """
-    gray = np.asarray(cv2.GaussianBlur(gray_of(small), (0, 0), 1.2), dtype=np.uint8)
+    plain = gray_of(small)
+    gray = np.asarray(cv2.GaussianBlur(plain, (0, 0), 1.2), dtype=np.uint8)
     tried: list[list[Quad]] = [_at(gray, level) for level in _levels(gray)]
-    ink = _writing(gray_of(small))
     singles = [found[0] for found in tried if len(found) == 1 and _share(found[0], gray) >= LEAST]
-    pairs = [found for found in tried if len(found) == 2 and _apart(found)]
+    pairs = [
+        found for found in tried if len(found) == 2 and _apart(found) and not _one_further_down(found, gray)
+    ]
     largest_first = sorted(singles, key=lambda quad: _share(quad, gray), reverse=True)
-    for found in [*pairs, *([quad] for quad in largest_first)]:
+    joined = [_joined(pair, gray) for pair in pairs]
+    for found in [*(pair for pair in joined if pair), *([quad] for quad in largest_first)]:
         share = sum(_share(quad, gray) for quad in found)
-        if share < WHOLE and not _writing_outside(ink, gray, found):
+        if share < WHOLE and not _writing_outside(plain, found):
             return [_outwards(quad, gray) for quad in found]
     return []
 
@@ -82,11 +91,11 @@ def _at(gray: Gray, level: float) -> list[Quad]:
     return [quad for quad in quads if quad is not None] if all(quad is not None for quad in quads) else []
 
 
-def _quad(outline: npt.NDArray[Any], gray: Gray) -> Quad | None:
+def _quad(outline: npt.NDArray[Any], gray: Gray, solid: bool = True) -> Quad | None:
     """Its four corners, if it has four and looks like a sheet of paper on something darker."""
     hull = cv2.convexHull(outline)
     area = cv2.contourArea(hull)
-    if cv2.contourArea(outline) < SOLID * area:
+    if solid and cv2.contourArea(outline) < SOLID * area:
         return None
     around = cv2.arcLength(hull, True)
     for tolerance in (0.01, 0.02, 0.03, 0.045):
@@ -170,30 +179,38 @@ def _sampled(gray: Gray, points: npt.NDArray[np.floating]) -> npt.NDArray[np.flo
     return gray[rows, columns].astype(np.float32)
 
 
-def _writing(gray: Gray) -> Gray:
-    """255 where there may be writing: far darker than what is around it, which the grain of a table is not."""
-    paper = background_of(gray, (max(gray.shape) // 40) | 1)
-    depth = cv2.subtract(paper, gray)
-    least = WRITING_DEPTH * float(np.percentile(paper, 90))
-    return np.where((depth > least) & (depth > WRITING_CONTRAST * paper), np.uint8(255), np.uint8(0))
+def _depth(gray: Gray, paper: Gray) -> npt.NDArray[np.float32]:
+    """How much darker everything is than what is around it, as a share of that."""
+    return np.asarray(cv2.subtract(paper, gray) / np.maximum(paper, 1).astype(np.float32), dtype=np.float32)
 
 
-def _writing_outside(ink: Gray, gray: Gray, quads: list[Quad]) -> bool:
-    """Whether there is about as much ink outside as on the sheets, on something bright enough to be paper in shadow."""
+def _writing_outside(gray: Gray, quads: list[Quad]) -> bool:
+    """Whether there is writing outside as well, on something that is bright enough to be paper in shadow."""
     inside = np.zeros_like(gray)
     for quad in quads:
         cv2.fillConvexPoly(inside, quad.round().astype(np.int32), 255)
-    paper = float(np.median(gray[inside > 0]))
-    kept = max(3, max(gray.shape) // 40)
-    outside = cv2.bitwise_not(cv2.dilate(inside, np.ones((kept, kept), np.uint8)))
-    outside[gray < paper * 0.3] = 0
-    core = cv2.erode(inside, np.ones((kept, kept), np.uint8))
+    reach = (max(gray.shape) // 40) | 1
+    kept = np.ones((reach, reach), np.uint8)
+    # The sheet's own shadow on the table is no writing either, so the nearest strip is left out.
+    around, core = cv2.dilate(inside, kept) > 0, cv2.erode(inside, kept) > 0
+    paper = background_of(gray, reach)
+    # The sheet taken away: its brightness must not make ink of the table beside it.
+    beyond = np.where(around, np.uint8(0), gray)
+    table = background_of(beyond, reach)
+    bright = float(np.median(paper[inside > 0]))
+    outside = ~around & (table >= SHADOW * bright)
     many = int(np.count_nonzero(outside))
     if many < 0.01 * gray.size:
         return False
-    density = np.count_nonzero(ink[outside > 0]) / many
-    on_sheet = np.count_nonzero(ink[core > 0]) / max(1, int(np.count_nonzero(core)))
-    return bool(density > max(0.004, TEXT_OUTSIDE * on_sheet))
+    on_sheet = _depth(gray, paper)[core]
+    ink = on_sheet[on_sheet > INK]
+    # Writing in the shadow stands out from its paper as the rest does from its own; the grain of a table does less.
+    least = max(INK, ALIKE * float(np.percentile(ink, 80))) if ink.size else INK
+    # On a dark table the slightest grain is a large share, so it has to be dark beside the sheet as well.
+    far = cv2.subtract(table, beyond) > DARKER * float(np.percentile(paper, 90))
+    density = float(((_depth(beyond, table) > least) & far)[outside].mean())
+    part, floor = TEXT_OUTSIDE[int(float(np.median(table[outside])) < TABLE * bright)]
+    return density > max(floor, part * float((on_sheet > least).mean()))
 
 
 def _outwards(quad: Quad, gray: Gray) -> Quad:
@@ -210,6 +227,27 @@ def _apart(quads: list[Quad]) -> bool:
     """Whether two sheets are of like size, side by side or one below the other."""
     areas = sorted(cv2.contourArea(quad) for quad in quads)
     return areas[0] >= 0.5 * areas[1]
+
+
+def _one_further_down(pair: list[Quad], gray: Gray) -> bool:
+    """Whether two sheets are one bright whole at the lowest level: then a fold's shadow parts them, and no table."""
+    lowest = np.where(gray > float(np.percentile(gray, 90)) * THRESHOLDS[-1], np.uint8(255), np.uint8(0))
+    _, labels = cv2.connectedComponents(lowest)
+    middles = [np.asarray(labels)[tuple(quad.mean(axis=0).astype(int)[::-1])] for quad in pair]
+    return bool(middles[0] == middles[1])
+
+
+def _joined(pair: list[Quad], gray: Gray) -> list[Quad]:
+    """Two sheets, or the one quadrilateral around both where they touch; none where that has no four corners."""
+    one, other = (quad.reshape(-1, 1, 2) for quad in pair)
+    near = max(
+        max(cv2.pointPolygonTest(one, (float(x), float(y)), True) for x, y in pair[1]),
+        max(cv2.pointPolygonTest(other, (float(x), float(y)), True) for x, y in pair[0]),
+    )
+    if near < -TOGETHER * max(gray.shape):
+        return pair
+    whole = _quad(np.vstack([one, other]).round().astype(np.int32), gray, solid=False)
+    return [] if whole is None else [whole]
 
 
 def _share(quad: Quad, gray: Gray) -> float:

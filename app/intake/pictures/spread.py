@@ -10,6 +10,7 @@ from app.intake.pictures.pixels import Gray, Pixels, background_of, gray_of, ink
 
 LOOKED_AT = 600  # px of the copy on which it is decided
 SHAPE = (1.15, 1.75)  # width to height of two upright pages beside each other (two of A4: 1.41)
+LEAST = 200  # px: a smaller picture holds no two pages that could be read
 MIDDLE = 0.06  # of the width, to each side, within which the pages part
 FOLD = 0.94  # of the paper's brightness beside it: the shadow in a fold is darker than this
 FOLD_LENGTH = 0.8  # of the height along which the fold is seen
@@ -30,7 +31,7 @@ def parting(image: Pixels) -> int | None:
     margins are alike. A sheet in two columns stays one.
     """
     height, width = image.shape[:2]
-    if not SHAPE[0] <= width / height <= SHAPE[1]:
+    if min(width, height) < LEAST or not SHAPE[0] <= width / height <= SHAPE[1]:
         return None
     gray = gray_of(reduced(image, LOOKED_AT))
     ink = ink_of(gray)
