@@ -11,7 +11,7 @@ BIN := .venv/bin
 LOCK := locks/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets browser run test test-compose lint bench bench-grading bench-web bench-live \
+.PHONY: help setup assets browser run test test-compose fuzz lint bench bench-grading bench-web bench-live \
   bench-intake handwriting lock \
   up down build upgrade restart address secrets secret rotate-secret certificate reload-certificate backup restore logs ps
 
@@ -49,6 +49,9 @@ test: setup assets browser ## run all tests
 
 test-compose: setup ## the drills: a real stack in Docker is broken and comes back (half an hour; DRILLS="-k kills" for some)
 	$(BIN)/python -m pytest tests/compose $(DRILLS)
+
+fuzz: setup ## 20,000 damaged files through the readers (CASES=1000 SEED=2 for fewer, others)
+	$(BIN)/python -m tests.fuzz $(or $(CASES),20000) $(or $(SEED),1)
 
 lint: setup ## ruff, mypy, templates
 	$(BIN)/ruff check .
