@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 # Groups of one shape, from the confusions that PP-OCR and readers of handwriting make of school forms.
 GROUPS = (
@@ -15,6 +16,7 @@ GROUPS = (
 GROUP_OF: Mapping[str, str] = {mark: group[0] for group in reversed(GROUPS) for mark in group}
 
 
+@lru_cache(maxsize=16384)
 def shape(text: str) -> str:
     """A text with every character replaced by one that stands for its look, and "rn" by "m": as long or shorter."""
     return "".join(GROUP_OF.get(mark, mark) for mark in text.replace("rn", "m").replace("vv", "w"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from app.intake.normal import is_cjk, normal_name, words
 from app.intake.romanise import DOUBLE_SURNAMES
@@ -39,6 +40,7 @@ def may_be_called(name: str, value: str) -> bool:
     return _english(words(whole), words(said))
 
 
+@lru_cache(maxsize=8192)
 def _chinese(name: str) -> frozenset[str]:
     given = name[2:] if len(name) > 2 and name[:2] in DOUBLE_SURNAMES else name[1:]
     if not given:

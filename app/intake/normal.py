@@ -19,6 +19,7 @@ def normal_text(text: str) -> str:
     return re.sub(r" +", " ", "".join(m for m in kept if unicodedata.category(m) not in HIDDEN)).strip()
 
 
+@lru_cache(maxsize=16384)
 def normal_name(name: str) -> str:
     """A person's name as it is shown: `normal_text`, without spaces inside a Chinese name, dots unified."""
     return BETWEEN_CJK.sub("", re.sub(r" ?· ?", "·", normal_text(name)))

@@ -47,7 +47,8 @@ class _Known(Generic[E]):
 class Likeness(Generic[E]):
     """How far one student is from what a page says, in edits; None: the page says nothing of that kind.
 
-    `hint`: a nickname, an abbreviation or a part of the name stands there. `long`: the name is one misread, long one.
+    `hint`: a nickname, an abbreviation or a part of the name stands there. `long`: the name is one misread, long one. `shape`: edits of the number when characters that
+    look alike are the same. `reach`: edits up to which the name counts as near.
     """
 
     entry: E
@@ -56,6 +57,7 @@ class Likeness(Generic[E]):
     hint: bool = False
     long: bool = False
     shape: int = 0
+    reach: int = 1
 
     @property
     def cost(self) -> int:
@@ -67,7 +69,7 @@ class Likeness(Generic[E]):
         """Whether the page points at this student at all."""
         return (
             self.hint
-            or (self.name is not None and self.name <= 1)
+            or (self.name is not None and self.name <= self.reach)
             or (self.number is not None and self.number <= 1)
         )
 
@@ -136,6 +138,7 @@ class Class(Generic[E]):
             number,
             hint=bool(name) and any(_hints(known, value) for value in names),
             long=name == 1 and any(_misread(known, value) for value in names),
+            reach=2 if len(_key(known.entry.name)) >= LONG_NAME else 1,
             shape=min((_distance(shape(value), shape(known.number)) for value in numbers), default=0),
         )
 

@@ -72,6 +72,7 @@ def _readings(character: str) -> tuple[str, ...]:
     return tuple(each for each in found if each.isascii() and each.isalpha()) or ("?",)
 
 
+@lru_cache(maxsize=8192)
 def may_be_pinyin(value: str) -> bool:
     """Whether a value is Latin letters that could spell a Chinese name."""
     plain = normal_name(value)

@@ -54,4 +54,7 @@ class Printed:
 
 
 def _count(pages: Iterable[Shingles]) -> Counter[str]:
-    return Counter(each for page in pages for each in page)
+    count: Counter[str] = Counter()
+    for page in pages:
+        count.update(page)
+    return count

@@ -16,22 +16,38 @@ ASSIGNMENT = 7
 NOISE = 0.02  # share of characters that are misread
 
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧"
-GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚桂英华玉萍红鑫宇浩然子涵欣怡梓轩晨曦雨桐诗琪思远嘉豪佳慧俊辉雅婷志鹏文博"
-FIRST = "Anna Ben Clara Daniel Emma Felix Grace Henry Iris Jack Kate Liam Maya Noah Olivia Peter Ruth Sam Tara Victor".split()
-LAST = "Adams Baker Carter Davies Evans Foster Green Hughes Irving Jones Kelly Lewis Morris Nolan Owens Parker Reid".split()
-WORDS = (
-    "the of and water force because answer energy is on when light mass time we it so that larger than then a plant cell "
-    "grows under sun heat moves from left right number equal half"
-).split()
+GIVEN = (
+    "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚桂英华玉萍红鑫宇浩然子涵欣怡梓轩晨曦雨桐"
+    "诗琪思远嘉豪佳慧俊辉雅婷志鹏文博"
+)
+FIRST = """
+Anna Ben Clara Daniel Emma Felix Grace Henry Iris Jack Kate Liam Maya Noah Olivia Peter Ruth Sam
+Tara Victor
+""".split()  # noqa: SIM905
+LAST = """
+Adams Baker Carter Davies Evans Foster Green Hughes Irving Jones Kelly Lewis Morris Nolan Owens
+Parker Reid
+""".split()  # noqa: SIM905
+WORDS = """
+the of and water force because answer energy is on when light mass time we it so that larger than
+then a plant cell grows under sun heat moves from left right number equal half
+""".split()  # noqa: SIM905
 QUESTIONS = (
-    "一、选择题（每小题3分，共30分）下列各数中最大的是", "二、填空题 计算并填写下列各式的结果", "三、解答题 写出必要的文字说明和演算步骤",
-    "四、阅读下面的短文，回答后面的问题", "五、作文 以“我的家乡”为题写一篇不少于六百字的文章", "六、附加题 证明三角形内角和定理",
-)  # fmt: skip
+    "一、选择题（每小题3分，共30分）下列各数中最大的是",
+    "二、填空题 计算并填写下列各式的结果",
+    "三、解答题 写出必要的文字说明和演算步骤",
+    "四、阅读下面的短文，回答后面的问题",
+    "五、作文 以“我的家乡”为题写一篇不少于六百字的文章",
+    "六、附加题 证明三角形内角和定理",
+)
 ENGLISH_QUESTIONS = (
-    "Section A. Choose the best answer to each question below (30 marks)", "Section B. Fill in the blanks with words",
-    "Section C. Explain why a falling stone speeds up and draw a diagram", "Section D. Read the passage and answer",
-    "Section E. Write an essay of about two hundred words on your home town", "Section F. Bonus: prove the theorem",
-)  # fmt: skip
+    "Section A. Choose the best answer to each question below (30 marks)",
+    "Section B. Fill in the blanks with words",
+    "Section C. Explain why a falling stone speeds up and draw a diagram",
+    "Section D. Read the passage and answer",
+    "Section E. Write an essay of about two hundred words on your home town",
+    "Section F. Bonus: prove the theorem",
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +118,7 @@ def _misread(chance: random.Random, mark: str) -> str:
     if mark.isdigit():
         return chance.choice([each for each in "0123456789" if each != mark])
     return (
-        chance.choice(GIVEN + SURNAMES) if "\u4e00" <= mark else chance.choice("abcdefghijklmnopqrstuvwxyz")
+        chance.choice(GIVEN + SURNAMES) if mark >= "\u4e00" else chance.choice("abcdefghijklmnopqrstuvwxyz")
     )
 
 

@@ -19,7 +19,7 @@ def test_a_cover_is_read_back(assignment_id: int, student_id: int) -> None:
     assert set(text) <= set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ/")  # QR's alphanumeric mode
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(ids, ids, st.data())
 def test_one_misread_character_is_never_another_student(
     assignment_id: int, student_id: int, data: st.DataObject

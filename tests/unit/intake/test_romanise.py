@@ -12,7 +12,8 @@ from app.intake.romanise import may_be_pinyin, short_spellings, spellings
 @pytest.mark.parametrize(
     ("name", "spelling"),
     [
-        ("王小明", "wangxiaoming"), ("王小明", "xiaomingwang"), ("欧阳修文", "xiuwenouyang"), ("单雄信", "shanxiongxin"),
+        ("王小明", "wangxiaoming"), ("王小明", "xiaomingwang"), ("欧阳修文", "xiuwenouyang"),
+        ("单雄信", "shanxiongxin"),
         ("吕布", "lvbu"), ("吕布", "lubu"), ("吕布", "lyubu"), ("解缙", "xiejin"), ("曾国藩", "zengguofan"),
     ],
 )  # fmt: skip
