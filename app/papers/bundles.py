@@ -66,9 +66,21 @@ def arranged(bundle: Arranged, before: dict[tuple[int, ...], Json]) -> Json:
     if known is not None and not bundle.nobody and bundle.student_id in (None, known["student_id"]):
         said = bundle.student_id is not None and bundle.student_id == known["student_id"]
         return {**known, "doubt": None, "match": MatchState.CONFIRMED} if said and open_(known) else known
+    offered = _offered(bundle, before)
     if bundle.student_id is None and not bundle.nobody:
-        return entry(Proposed(bundle.pages, None, MatchState.UNKNOWN, None, (), None))
-    return entry(Proposed(bundle.pages, bundle.student_id, MatchState.CONFIRMED, None, (), None))
+        match = MatchState.DOUBTFUL if offered else MatchState.UNKNOWN
+        return entry(Proposed(bundle.pages, None, match, None, offered, None))
+    return entry(Proposed(bundle.pages, bundle.student_id, MatchState.CONFIRMED, None, offered, None))
+
+
+def _offered(bundle: Arranged, before: dict[tuple[int, ...], Json]) -> tuple[int, ...]:
+    """Who was offered for these pages before: what is put together anew, or taken back, does not forget it."""
+    found: list[int] = []
+    for ids, known in before.items():
+        if not set(ids).isdisjoint(bundle.pages):
+            found += [known["student_id"]] if open_(known) and known["student_id"] is not None else []
+            found += known["candidates"]
+    return tuple(dict.fromkeys(found))
 
 
 def place(rows: Sequence[PaperPage], bundles: Sequence[Sequence[int]]) -> None:

@@ -14,7 +14,7 @@ from app.classes import store as classes
 from app.classes.models import Student
 from app.db import Json
 from app.papers import store
-from app.papers.models import MatchState, PaperState
+from app.papers.models import MatchState, Paper, PaperState
 
 EXCERPT_LINES = 8
 
@@ -29,12 +29,21 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a page of a paper: its number there from 1, and a Text as JSON."""
+
+    number: int
+    text: Json
+
+
+@dataclass(frozen=True, slots=True)
 class PaperRow:
     """One line of the list.
 
     `state` is a PaperState, `match` a MatchState; `asks` says that the teacher is asked whose it is. `problem` and
     `match_reason` are Texts as JSON. `others` is the roster without the candidates. `also` are the file names of the
-    same student's other papers. `excerpt` is the beginning of what was read, `more` whether there is more.
+    same student's other papers. `excerpt` is the beginning of what was read, `more` whether there is more. `faults`
+    says which pages could not be read, or only badly.
     """
 
     id: int
@@ -53,6 +62,7 @@ class PaperRow:
     pages: int
     excerpt: str
     more: bool
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +83,12 @@ class Overview:
 
 
 async def overview(session: AsyncSession, assignment: Assignment) -> Overview:
-    """All papers of an assignment and who has none, in two queries."""
+    """All papers of an assignment and who has none, in three queries."""
     roster = _people(await classes.students(session, assignment.class_id))
-    rows = tuple(_row(found, roster) for found in await store.listed(session, assignment.id))
+    faults = _by_paper(await store.faults(session, Paper.assignment_id == assignment.id))
+    rows = tuple(
+        _row(found, roster, faults.get(found.id, ())) for found in await store.listed(session, assignment.id)
+    )
     have = {row.student.id for row in rows if row.student}
     return Overview(
         rows=rows,
@@ -93,14 +106,23 @@ async def row(session: AsyncSession, paper_id: int) -> PaperRow | None:
     found = await store.listed_one(session, paper_id)
     if found is None:
         return None
-    return _row(found, _people(await classes.students(session, found.class_id)))
+    faults = _by_paper(await store.faults(session, Paper.id == paper_id))
+    return _row(found, _people(await classes.students(session, found.class_id)), faults.get(paper_id, ()))
 
 
 def _people(students: Sequence[Student]) -> dict[int, Person]:
     return {each.id: Person(each.id, each.number, each.name) for each in students}
 
 
-def _row(found: Row[Any], roster: Mapping[int, Person]) -> PaperRow:
+def _by_paper(rows: Sequence[Row[Any]]) -> dict[int, tuple[Fault, ...]]:
+    found: dict[int, tuple[Fault, ...]] = {}
+    for row in rows:
+        told = [row.problem] if row.problem else row.warnings
+        found[row.paper_id] = found.get(row.paper_id, ()) + tuple(Fault(row.number, each) for each in told)
+    return found
+
+
+def _row(found: Row[Any], roster: Mapping[int, Person], faults: tuple[Fault, ...] = ()) -> PaperRow:
     # A student may have left the roster since the paper was matched.
     candidates = tuple(roster[each] for each in found.candidates if each in roster)
     excerpt, more = _excerpt(found.excerpt or "", found.pages)
@@ -123,6 +145,7 @@ def _row(found: Row[Any], roster: Mapping[int, Person]) -> PaperRow:
         pages=found.pages,
         excerpt=excerpt,
         more=more,
+        faults=faults,
     )
 
 

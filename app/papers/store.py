@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assignments.models import Assignment
 from app.classes.models import ClassTeacher, Student
-from app.papers.models import MatchState, Paper, PaperState
+from app.papers.models import MatchState, PageState, Paper, PaperPage, PaperState
 
 EXCERPT = 700  # characters of the first page that a list shows
 
@@ -96,6 +96,26 @@ async def listed(session: AsyncSession, assignment_id: int) -> Sequence[Row[Any]
 async def listed_one(session: AsyncSession, paper_id: int) -> Row[Any] | None:
     """What the list shows of one paper."""
     return (await session.execute(_listed().where(Paper.id == paper_id))).one_or_none()
+
+
+async def faults(session: AsyncSession, *which: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    """Pages of papers with something wrong: `paper_id`, `number` in the paper from 1, `problem`, `warnings`.
+
+    `which` are conditions on Paper. Rows come in the pages' order.
+    """
+    number = func.row_number().over(
+        partition_by=PaperPage.paper_id, order_by=(PaperPage.position, PaperPage.id)
+    )
+    numbered = (
+        select(
+            PaperPage.paper_id, number.label("number"), PaperPage.problem, PaperPage.warnings, PaperPage.state
+        )
+        .join(Paper, Paper.id == PaperPage.paper_id)
+        .where(*which)
+        .subquery()
+    )
+    wrong = (numbered.c.state == PageState.FAILED) | (func.jsonb_array_length(numbered.c.warnings) > 0)
+    return (await session.execute(select(numbered).where(wrong).order_by(numbered.c.number))).all()
 
 
 def _listed() -> Select[Any]:

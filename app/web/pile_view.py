@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.classes import store as classes
 from app.db import Json
+from app.marks.picture import PDF, VERSION, version_of
 from app.papers import piles
 from app.papers.listing import Person
 from app.papers.models import MatchState, PageState, PaperPage, Pile, PileState
@@ -43,7 +44,8 @@ class PileLine:
 class Leaf:
     """A page in the strip: `number` in the pile's order from 1, where it comes from, and what is wrong with it.
 
-    `shown`: there is a picture to be asked for; `problem` and `warnings` are Texts as JSON.
+    `shown`: there is a picture to be asked for; `version` and `small` are the beginnings of the hashes of the picture
+    and of the small one, for their addresses. `problem` and `warnings` are Texts as JSON.
     """
 
     id: int
@@ -52,6 +54,8 @@ class Leaf:
     source_page: int
     state: str
     shown: bool
+    version: str
+    small: str
     blank: bool
     problem: Json | None
     warnings: tuple[Json, ...]
@@ -197,7 +201,9 @@ def _leaf(number: int, row: PaperPage) -> Leaf:
         source_page=row.source_page,
         state=row.state,
         # A PDF with a text layer has no picture until somebody looks at it; then one is made.
-        shown=row.state == PageState.READ,
+        shown=row.image_key is not None or (row.state == PageState.READ and row.by == PDF),
+        version=version_of(row),
+        small=(row.thumb_key or row.image_key or "").rpartition("/")[2][:VERSION],
         blank=row.blank,
         problem=row.problem,
         warnings=tuple(row.warnings),

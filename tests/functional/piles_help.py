@@ -70,7 +70,7 @@ async def make_pile(
         ids = [row.id for row in await piles.pages(db, pile.id)]
         for row in (await piles.pages(db, pile.id))[: None if proposed else 3]:
             warnings = [Text("This page is blurred.").to_json()] if row.source_name == "ann 2.jpg" else []
-            values = {"by": "ocr", "text": row.source_name, "confidence": 0.9, "source_part": 0}
+            values = {"by": "ocr", "text": row.source_name, "confidence": 0.9, "source_part": 0, "image_key": row.source_key}
             await pages.keep(
                 db, row.id, [{**values, "warnings": warnings, "blank": row.source_name == "blank.jpg"}]
             )

@@ -301,3 +301,30 @@ async def test_two_hundred_pages_stay_light(alice: Client, database: Database, w
     page = (await page_of(alice, f"/piles/{pile.id}")).encode()
     assert page.count(b'class="leaf') == 200
     assert len(gzip.compress(page)) < 60_000
+
+
+async def test_who_was_offered_is_not_forgotten(alice: Client, work: Work, pile: Piled) -> None:
+    """Joined with another paper, and taken apart again."""
+    one, two, three, four, _, ben = pile.pages
+    await act(alice, pile, do="merge-1")
+    said = await (
+        await act(
+            alice, pile, split=json.dumps([[work.ann.id, one, two], [None, three, four], [work.ben.id, ben]])
+        )
+    ).text()
+    assert f'value="give-1-{work.ben.id}"' in said and f'value="give-1-{work.wei.id}"' in said
+    assert (await (await act(alice, pile, do=f"split-{four}")).text()).count(f'-{work.wei.id}"><bdi>') == 2
+
+
+async def test_the_papers_list_says_what_is_wrong_with_pages(
+    alice: Client, database: Database, work: Work
+) -> None:
+    await make_pile(database, work, doubtful=False)
+    said = await page_of(alice, f"/assignments/{work.assignment.id}/papers")
+    assert "Page 2: This page is blurred." in said
+    assert said.count("page-warnings") == 1
+    first, *_ = await papers(database)
+    assert (
+        "Page 2: This page is blurred."
+        in await (await alice.get(f"/papers/{first.id}/row", headers=HTMX)).text()
+    )

@@ -164,8 +164,11 @@
 
   // --- The large view ---------------------------------------------------------------------------------------------
 
+  let looked = null;              // the page that is shown large
+
   function enlarge() {
     const link = thumb(leaf());
+    looked = current;
     image.src = link.href;
     document.getElementById("large-name").textContent = `${link.getAttribute("aria-label")} · ${link.title}`;
     if (!large.open) large.showModal();
@@ -187,7 +190,11 @@
   });
   document.getElementById("large-before").addEventListener("click", () => turn(-1));
   document.getElementById("large-after").addEventListener("click", () => turn(1));
-  large.addEventListener("close", () => { image.removeAttribute("src"); if (leaf()) thumb(leaf()).focus(); });
+  large.addEventListener("close", () => {
+    image.removeAttribute("src");
+    // The browser has given the focus back to where it was opened; we go on with the page that was looked at last.
+    go(document.getElementById(`page-${looked}`));
+  });
 
   // --- Dragging ---------------------------------------------------------------------------------------------------
 
