@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from app.accounts.models import User
 from app.db import Database
 from app.keys import SETTINGS, STORAGE
-from app.papers import files, service
+from app.papers import files, pages, service
 from app.papers.models import DroppedFile
 from app.storage import SPOOL_SECONDS, Storage
 from app.web import batch, dropped_files
@@ -125,6 +125,22 @@ async def test_the_files_of_pages_go_and_those_of_the_ledger_stay_with_it(
     assert (await alice.post(path, data={"confirm": "yes"}, allow_redirects=False)).status == 303
     await remove(server.app)
     assert kept(server) == set()
+
+
+async def test_the_picture_of_an_earlier_reading_goes(
+    server: TestServer, database: Database, work: Work
+) -> None:
+    async with database.begin() as db:
+        page, keys = await page_with_files(
+            db, server.app[STORAGE], await factories.paper(db, work.assignment)
+        )
+        fresh = await server.app[STORAGE].put(b"the picture again")
+        reading = {"image_key": fresh.key, "thumb_key": keys[2], "source_part": 0, "text": "again"}
+        await pages.keep(db, page.id, [reading])
+        await pages.keep(db, page.id, [reading])
+    await remove(server.app)
+    source, _, thumb, left = contents("one")
+    assert kept(server) == hashes(source, thumb, left, b"the picture again")
 
 
 async def test_a_deletion_that_does_not_happen_removes_nothing(

@@ -76,6 +76,8 @@ async def test_nothing_has_left(alice: Client, assignment: Assignment) -> None:
     assert response.status == 200
     assert "Nothing has left" in said
     assert "no picture leaves this server" in said
+    papers = await (await alice.get(f"/assignments/{assignment.id}/papers")).text()
+    assert f'href="/assignments/{assignment.id}/sent"' in papers
     assert ' style="' not in said and " onclick" not in said
 
 
