@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from app.assignments.models import Assignment
 from app.classes.models import ClassTeacher
@@ -30,6 +31,20 @@ async def of_paper(session: AsyncSession, paper_id: int) -> Sequence[PaperPage]:
 async def of_pile(session: AsyncSession, pile_id: int) -> Sequence[PaperPage]:
     """A pile's pages in order, those included that papers have meanwhile."""
     found = select(PaperPage).where(PaperPage.pile_id == pile_id)
+    return (await session.scalars(found.order_by(PaperPage.position, PaperPage.id))).all()
+
+
+async def outline(session: AsyncSession, pile_id: int) -> Sequence[PaperPage]:
+    """A pile's pages in order without their words, which are most of a page: what arranging and showing a pile needs.
+
+    Using what was not loaded (`words`, `readings`, `struck`) raises InvalidRequestError.
+    """
+    heavy = (PaperPage.words, PaperPage.readings, PaperPage.struck)
+    found = (
+        select(PaperPage)
+        .where(PaperPage.pile_id == pile_id)
+        .options(*(defer(each, raiseload=True) for each in heavy))
+    )
     return (await session.scalars(found.order_by(PaperPage.position, PaperPage.id))).all()
 
 
@@ -113,8 +128,9 @@ async def keep(
             session.add_all(_beside(page, place, values) for place, values in enumerate(others, 1))
         _fill(page, first)
     # Pictures of an earlier reading; deletions are noted by a trigger, a change is not.
-    for key in before - {page.image_key, page.thumb_key, None}:
-        files.note(session, key)
+    for key in before - {page.image_key, page.thumb_key}:
+        if key is not None:
+            files.note(session, key)
     await session.flush()
     return page
 
