@@ -17,7 +17,7 @@ GRADING = ROOT / "app" / "grading"
 
 HEAD = """# Why a question needs the teacher
 
-Made from the modules of `app/grading` by `tools/reason_docs.py`. Words in {braces} are filled in on the page. What to
+Made from the modules that grade by `tools/reason_docs.py`. Words in {braces} are filled in on the page. What to
 do about each kind is in the [teacher's guide](teacher-guide.md#what-needs-you-means).
 """
 
@@ -44,6 +44,11 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("graders/model.py", "judging.py", "transport.py", "endpoint.py", "replies.py", "chat.py"),
     ),
     ("Proposals that do not hold", "The last check before a mark is shown.", ("nodes/check.py",)),
+    (
+        "Pictures that were not read for certain",
+        "The proposal stands beside it; the answer's picture is on the page.",
+        ("../worker/legible.py",),
+    ),
 )
 
 # Sentences of the same modules that are no reasons: feedback to the student, and what is said when a model is set up.
@@ -79,8 +84,9 @@ def document() -> str:
 
 
 def reasons(names: tuple[str, ...]) -> list[str]:
-    """The sentences of some modules (patterns below app/grading), sorted, each once."""
-    files = sorted({file for name in names for file in GRADING.glob(name)})
+    """The sentences of some modules (patterns below app/grading, or beside it), sorted, each once."""
+    places = [(GRADING.parent, name[3:]) if name.startswith("../") else (GRADING, name) for name in names]
+    files = sorted({file for folder, name in places for file in folder.glob(name)})
     return sorted({text for file in files for text in literals(file)} - OTHERS)
 
 

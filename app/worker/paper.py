@@ -21,6 +21,7 @@ from app.marks.models import Run
 from app.marks.proposals import Proposal, Started
 from app.papers import answers
 from app.scheme.types import Question, Scheme
+from app.worker.legible import Legibility
 from app.worker.patience import is_away, patiently
 from app.worker.recorder import Recorder
 
@@ -100,7 +101,8 @@ class DecidedMarks:
 class StoringSink:
     """The engine's Sink: what was located goes to the paper, marks go through the recorder.
 
-    `patient` repeats a transaction while the database is away; `begun` is told when the questions' turn comes.
+    `patient` repeats a transaction while the database is away; `begun` is told when the questions' turn comes;
+    `legibility` knows how surely the paper was read.
     """
 
     database: Database
@@ -109,6 +111,7 @@ class StoringSink:
     paper_id: int
     patient: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
     begun: Callable[[], None]
+    legibility: Legibility
 
     async def located(self, document: Document, located: Located) -> None:
         """Keep the answers that were found."""
@@ -138,7 +141,8 @@ class StoringSink:
         )
 
     async def marked(self, answer: Answer, mark: QuestionMark) -> None:
-        """Store a mark; returns when it is safe."""
+        """Store a mark; returns when it is safe. One that stands on doubtful writing becomes the teacher's."""
+        mark = await self.legibility.judged(answer, mark)
         question = next(each for each in self.plan.scheme.questions if each.label == mark.label)
         await self.recorder.proposed(
             self.plan.assignment_id,

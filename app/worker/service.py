@@ -43,6 +43,7 @@ from app.worker.checkpoints import PatientSaver, open_pool
 from app.worker.gate import Gates, PaperGate
 from app.worker.heartbeat import Heartbeat
 from app.worker.keeping import PageKeeper
+from app.worker.legible import Legibility
 from app.worker.metered import MeteredChat
 from app.worker.paper import DecidedMarks, Plan, StoringSink
 from app.worker.patience import is_away, patiently
@@ -217,7 +218,10 @@ class Worker:
             # No usable model: every paper would fail alike, so the run waits for somebody to mend the settings.
             await self._pause(plan, problem.text)
             raise Stopped from problem
-        sink = StoringSink(self._database, self._recorder, plan, gate.paper_id, self._patiently, turn.give)
+        legibility = Legibility(self._database, gate.paper_id)
+        sink = StoringSink(
+            self._database, self._recorder, plan, gate.paper_id, self._patiently, turn.give, legibility
+        )
         engine = Engine(
             read=lambda: self._read(order.paper),
             scheme=plan.scheme,
