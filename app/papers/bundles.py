@@ -111,20 +111,23 @@ async def make(session: AsyncSession, pile: Pile, rows: Sequence[PaperPage]) -> 
     for number, bundle in enumerate(pile.bundles):
         held = [row for row in rows if row.bundle == number]
         if held:
-            made.append(await _paper(session, pile, bundle, held))
+            many = any(row.source_page > 1 for row in rows if row.source_key == held[0].source_key)
+            made.append(await _paper(session, pile, bundle, held, many))
     pile.state = PileState.SETTLED
     pile.version += 1
     await session.flush()
     return made
 
 
-async def _paper(session: AsyncSession, pile: Pile, bundle: Json, held: Sequence[PaperPage]) -> Paper:
+async def _paper(
+    session: AsyncSession, pile: Pile, bundle: Json, held: Sequence[PaperPage], many: bool
+) -> Paper:
     ids = ",".join(str(row.id) for row in held)
     failed = all(row.state == PageState.FAILED for row in held)
     paper = Paper(
         assignment_id=pile.assignment_id,
         uploaded_by=pile.uploaded_by,
-        file_name=_name(pile, held),
+        file_name=_name(held, many),
         size=0,
         # No file is this paper alone; the pages name it.
         sha256=hashlib.sha256(f"pile {pile.id} pages {ids}".encode()).hexdigest(),
@@ -143,10 +146,10 @@ async def _paper(session: AsyncSession, pile: Pile, bundle: Json, held: Sequence
     return paper
 
 
-def _name(pile: Pile, held: Sequence[PaperPage]) -> str:
-    """What a paper out of a pile is called: its pictures, or the file and its pages."""
+def _name(held: Sequence[PaperPage], many: bool) -> str:
+    """What a paper out of a pile is called: its pictures, or the file and its pages where that has several (`many`)."""
     first, last = held[0], held[-1]
-    if first.source_key == last.source_key:
+    if first.source_key == last.source_key and many:
         numbers = {first.source_page, last.source_page}
         return f"{first.source_name} · {'–'.join(map(str, sorted(numbers)))}"
     return first.source_name if len(held) == 1 else f"{first.source_name} +{len(held) - 1}"
