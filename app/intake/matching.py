@@ -200,7 +200,8 @@ def _by_name(evidence: _Evidence[E]) -> Match[E]:
         )
     if not named:
         return _doubtful(
-            close, Text("The name on the paper is only similar to that of a student of the class.")
+            [*_spelled(evidence), *close],
+            Text("The name on the paper is only similar to that of a student of the class."),
         )
     common = [entry for entry in named if all(entry in entries for entries in evidence.by_name)]
     if not common:
@@ -224,8 +225,8 @@ def _by_name(evidence: _Evidence[E]) -> Match[E]:
 
 def _by_spelling(evidence: _Evidence[E]) -> Match[E]:
     """Pinyin that is one student's whole name matches; nicknames and initials point at somebody, and are doubtful."""
-    values = [claim.value for claim in evidence.claims if claim.kind == "name" and claim.exact]
-    whole = _distinct(entry for entry in evidence.index.roster if any(_in_pinyin(entry, v) for v in values))
+    values = _whole_values(evidence)
+    whole = _spelled(evidence)
     if len(whole) == 1 and not evidence.strange_numbers and not _pinyin_rivals(evidence, whole[0]):
         return _matched(whole[0])
     called = [entry for entry in evidence.index.roster if any(_may_be(entry, value) for value in values)]
@@ -234,6 +235,16 @@ def _by_spelling(evidence: _Evidence[E]) -> Match[E]:
         return Match("unknown", None, (), _nobody(evidence))
     text = Text("The paper gives a short or other form of the name {name}.", {"name": found[0].name})
     return _doubtful(found, text)
+
+
+def _whole_values(evidence: _Evidence[E]) -> list[str]:
+    return [claim.value for claim in evidence.claims if claim.kind == "name" and claim.exact]
+
+
+def _spelled(evidence: _Evidence[E]) -> list[E]:
+    """Students whose whole name stands there in pinyin."""
+    values = _whole_values(evidence)
+    return [entry for entry in evidence.index.roster if any(_in_pinyin(entry, value) for value in values)]
 
 
 def _in_pinyin(entry: Listed, value: str) -> bool:

@@ -26,6 +26,8 @@ from app.intake.said import Said
 
 FAR = 4  # edits: as good as any other name
 MARGIN = 2  # edits that the second best is farther, name and number together
+BARE = {True: 3, False: 5}  # characters of a name without a label that may be misread: Chinese, others
+SEAT = 2  # digits of a number's end that may stand for it: seat 6 or 06 of 20240306
 LONG_NAME = 8  # letters of a name that one misread letter does not hide
 LONG_MARGIN = 4  # edits that then everybody else's name is farther
 MOST_COMPARED = (
@@ -47,8 +49,9 @@ class _Known(Generic[E]):
 class Likeness(Generic[E]):
     """How far one student is from what a page says, in edits; None: the page says nothing of that kind.
 
-    `hint`: a nickname, an abbreviation or a part of the name stands there. `long`: the name is one misread, long one. `shape`: edits of the number when characters that
-    look alike are the same. `reach`: edits up to which the name counts as near.
+    `hint`: a nickname, an abbreviation or a part of the name stands there. `long`: the name is one misread, long one.
+    `shape`: edits of the number when characters that look alike are the same. `reach`: edits up to which the name
+    counts as near. `seat`: only the end of a number is there.
     """
 
     entry: E
@@ -58,6 +61,7 @@ class Likeness(Generic[E]):
     long: bool = False
     shape: int = 0
     reach: int = 1
+    seat: bool = False
 
     @property
     def cost(self) -> int:
@@ -119,9 +123,11 @@ class Class(Generic[E]):
         return sorted(found, key=lambda each: (each.cost, not each.hint, each.shape))
 
     def _own_names(self, page: Said) -> tuple[str, ...]:
-        """Names without a label that are a student's, perhaps misread by one character."""
+        """Names without a label that are a student's, longer ones perhaps misread by one character."""
         return tuple(
-            value for value in page.bare_names if any(_name_edits(known, value) <= 1 for known in self.known)
+            value
+            for value in page.bare_names
+            if any(_name_edits(known, value) <= (len(_key(value)) >= BARE[known.cjk]) for known in self.known)
         )
 
     def _own_numbers(self, page: Said) -> tuple[str, ...]:
@@ -131,13 +137,14 @@ class Class(Generic[E]):
 
     def _likeness(self, known: _Known[E], names: tuple[str, ...], numbers: tuple[str, ...]) -> Likeness[E]:
         name = min((_name_edits(known, value) for value in names), default=None)
-        number = min((_distance(value, known.number) for value in numbers), default=None)
+        number = min((_number_edits(value, known.number) for value in numbers), default=None)
         return Likeness(
             known.entry,
             name,
             number,
             hint=bool(name) and any(_hints(known, value) for value in names),
             long=name == 1 and any(_misread(known, value) for value in names),
+            seat=bool(numbers) and all(_is_seat(value, known.number) for value in numbers),
             reach=2 if len(_key(known.entry.name)) >= LONG_NAME else 1,
             shape=min((_distance(shape(value), shape(known.number)) for value in numbers), default=0),
         )
@@ -171,7 +178,8 @@ class Class(Generic[E]):
             return _by_both(best, others, most)
         if best.name is not None:
             return _by_name(best, others, most)
-        return best.number == 0, [other for other in others if self._beside(best.entry, other.entry)]
+        close = [other for other in others if other.number == 0 or self._beside(best.entry, other.entry)]
+        return best.number == 0 and not best.seat, close
 
     def _beside(self, one: E, other: E) -> bool:
         """Whether two students' numbers are one digit apart."""
@@ -187,8 +195,9 @@ def _by_both(
     margin = MARGIN
     if best.number == 0 and best.name == 2 and len(_key(best.entry.name)) >= LONG_NAME:
         most, margin = most * 2, MARGIN + 1  # two misread letters of a long name beside the exact number
-    # Seat 07 and seat 08 are two people: a short number has to be exact.
-    fits = best.cost <= most and not (best.number and len(best.entry.number) < NEAR_NUMBER)
+    # Seat 07 and seat 08 are two people: a short number has to be exact, and of a seat the name as well.
+    weak = (best.number and len(best.entry.number) < NEAR_NUMBER) or (best.seat and best.cost)
+    fits = best.cost <= most and not weak
     return fits, [other for other in others if other.cost - best.cost < margin or _rivals(best, other)]
 
 
@@ -237,6 +246,19 @@ def _name_edits(known: _Known[E], value: str) -> int:
     if best and known.cjk and may_be_pinyin(value):
         best = min([best, *(_distance(key, form) for form in spellings(known.entry.name))])
     return best
+
+
+def _number_edits(value: str, number: str) -> int:
+    """Edits between a number that was read and a student's, or its end where only a seat was written."""
+    if _is_seat(value, number):
+        seat = value.zfill(SEAT)
+        return _distance(seat, number[-len(seat) :])
+    return _distance(value, number)
+
+
+def _is_seat(value: str, number: str) -> bool:
+    """Whether a number is so short that it can only be the end of a student's."""
+    return value.isdigit() and len(value) + SEAT < len(number)
 
 
 def _misread(known: _Known[E], value: str) -> bool:

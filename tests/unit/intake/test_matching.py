@@ -235,3 +235,39 @@ def test_codes_and_markup_are_no_part_of_a_name(file_name: str, text: str, numbe
 def test_a_number_that_is_another_students_stays_a_contradiction() -> None:
     assert match_paper("8A10_Priya Nair.docx", "", WESTERN).state == "doubtful"
     assert match_paper("8A10_Grace Chan.docx", "", WESTERN).state == "doubtful"
+
+
+PINYIN = (
+    RosterEntry("20240306", "王小明"),
+    RosterEntry("20240317", "张伟"),
+    RosterEntry("20240328", "Robert Smith"),
+)
+
+
+@pytest.mark.parametrize(
+    ("file_name", "text"),
+    [("Wang Xiaoming.pdf", ""), ("xiaoming_wang_hw2.pdf", ""), ("scan.pdf", "Name: WANG Xiaoming")],
+)
+def test_whole_pinyin_of_one_student_matches(file_name: str, text: str) -> None:
+    assert match_paper(file_name, text, PINYIN).entry == PINYIN[0]
+
+
+@pytest.mark.parametrize(
+    ("file_name", "text", "first"),
+    [
+        ("WangXM.pdf", "", 0),
+        ("小明.pdf", "", 0),
+        ("scan.pdf", "姓名：小明", 0),
+        ("Bob.pdf", "", 2),
+        ("scan.pdf", "Name: Bob Smith", 2),
+    ],
+)
+def test_short_names_are_doubtful_with_the_student_first(file_name: str, text: str, first: int) -> None:
+    match = match_paper(file_name, text, PINYIN)
+    assert (match.state, match.candidates[0]) == ("doubtful", PINYIN[first])
+
+
+def test_pinyin_of_two_students_is_doubtful() -> None:
+    for other in ("汪晓明", "王晓敏", "Wang Xiaomin"):  # the same, and one letter apart
+        match = match_paper("Wang Xiaoming.pdf", "", (*PINYIN, RosterEntry("20240399", other)))
+        assert (match.state, match.candidates[0]) == ("doubtful", PINYIN[0])

@@ -35,6 +35,8 @@ def match(text: str, roster: tuple[RosterEntry, ...] = CLASS) -> Match[RosterEnt
         ("姓名：王·小明", WANG),
         ("姓名：王小明", WANG),
         ("王小明\n1. A", WANG),
+        ("姓名：王小明 学号：306", WANG),  # the end of the number
+        ("姓名：王小明 座号：6 学号：6", WANG),
         ("学号：20240306", WANG),  # nobody's number is one digit apart
         ("Name: Wang Xiaoming", WANG),  # pinyin, whole and of nobody else
         ("Name: XiaoMing WANG", WANG),
@@ -56,6 +58,9 @@ def test_matched(text: str, entry: RosterEntry) -> None:
     [
         ("姓名：王小朋", WANG),  # a name alone, one character off
         ("姓名：小明", WANG),
+        ("学号：306", WANG),
+        ("姓名：王小明 学号：307", WANG),
+        ("姓名：王小朋 学号：06", WANG),
         ("姓名：明明", WANG),
         ("Name: WangXM", WANG),
         ("Name: Bob", ROBERT),
@@ -77,7 +82,8 @@ def test_doubtful(text: str, first: RosterEntry) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1. A\n2. B", "姓名：赵大海 学号：19990001", "姓名：____", "Name: Marie Curie", "王"]
+    "text",
+    ["", "1. A\n2. B", "姓名：赵大海 学号：19990001", "姓名：____", "Name: Marie Curie", "王", "张白\n1. A"],
 )
 def test_unknown(text: str) -> None:
     found = match(text)
