@@ -9,6 +9,7 @@ from typing import Any, Literal, cast, get_args
 
 from app.i18n import Text
 from app.intake.errors import UnreadableError
+from app.intake.limits import Limits
 from app.intake.pictures.models import installed
 
 PageKind = Literal["text", "pdf", "picture", "docx"]
@@ -18,8 +19,8 @@ PageKind = Literal["text", "pdf", "picture", "docx"]
 class Inspection:
     """A file that can be opened: its media type by content, its number of pages, and the sort of reader for them.
 
-    A text file has one page, a picture one (that of a photo of two pages is read as two), a DOCX one and another for
-    each picture in it that is large enough to hold writing.
+    A text file has one page, a picture one (that of a photo of two pages is read as two; a TIFF has as many as it
+    says), a DOCX one and another for each picture in it that is large enough to hold writing.
     """
 
     media_type: str
@@ -67,4 +68,15 @@ def no_such_page(name: str, number: int) -> UnreadableError:
     return UnreadableError(
         "broken",
         Text("“{name}” has no page {page}. Upload the file again.", {"name": name, "page": number}),
+    )
+
+
+def too_many_pages(name: str, count: int, limits: Limits) -> UnreadableError:
+    """The error of a file of more pages than are read."""
+    return UnreadableError(
+        "too_many_pages",
+        Text(
+            "“{name}” has {count} pages; at most {limit} are read. Split it into one file a student.",
+            {"name": name, "count": count, "limit": limits.pages},
+        ),
     )

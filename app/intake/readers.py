@@ -25,7 +25,7 @@ def inspect(path: Path, name: str, limits: Limits | None = None) -> Inspection:
 
     Raises UnreadableError for what is refused as a whole: "empty", "type", "encrypted", "broken", "too_big",
     "too_many_pages", and "needs_ocr" for pictures where text recognition is not installed. A picture's pixels are
-    looked at only when its page is read. Never another exception, but MemoryError.
+    decoded only when its page is read. Never another exception, but MemoryError.
     """
     limits = limits or Limits()
     media_type, kind = _sort(path, name, limits)
@@ -57,10 +57,10 @@ def read_layer(path: Path, name: str, number: int, limits: Limits) -> list[PageR
             from app.intake.formats import docx
 
             return docx.read_text(path, name, number, limits)
-        if number != 1:
-            raise no_such_page(name, number)
         if kind == "picture":
             return None
+        if number != 1:
+            raise no_such_page(name, number)
         from app.intake.formats import text
 
         return [PageReading(text.read(path, name, limits), By.TEXT)]
@@ -78,10 +78,10 @@ def recognise_page(
             from app.intake.formats import pdf_reading
 
             return pdf_reading.recognise(path, name, number, limits, careful)
-        if kind == "picture" and number == 1:
+        if kind == "picture":
             from app.intake.formats import picture
 
-            return picture.read(path, name, limits, careful)
+            return picture.read(path, name, limits, careful, number)
         found = read_layer(path, name, number, limits)
         if found is None:
             from app.intake.formats import docx
@@ -193,6 +193,10 @@ def _count(kind: PageKind, path: Path, name: str, limits: Limits) -> int:
             from app.intake.formats import docx
 
             return docx.count_pages(path, name, limits)
+        if kind == "picture":
+            from app.intake.formats import picture
+
+            return picture.count_pages(path, name, limits)
         if kind == "text":
             from app.intake.formats import text
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.i18n import Text
 from app.intake.errors import UnreadableError
 from app.intake.formats.text import clean
+from app.intake.inspection import too_many_pages
 from app.intake.limits import Limits
 
 if TYPE_CHECKING:
@@ -158,13 +159,7 @@ def _count_pages(reader: PdfReader, name: str, limits: Limits) -> int:
             raise
         count = declared
     if count > limits.pages:
-        raise UnreadableError(
-            "too_many_pages",
-            Text(
-                "“{name}” has {count} pages; at most {limit} are read. Split it into one file a student.",
-                {"name": name, "count": count, "limit": limits.pages},
-            ),
-        )
+        raise too_many_pages(name, count, limits)
     if count < declared:
         raise UnreadableError(
             "broken",

@@ -7,15 +7,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.document import Box
-from app.intake.inspection import no_recognition, recognises
+from app.intake.inspection import no_recognition, no_such_page, recognises, too_many_pages
 from app.intake.limits import Limits
 from app.intake.page import PageReading
 
 MASKED_QUALITY = 85  # of JPEG, for a picture that a model reads: as a phone's own
 
 
-def read(source: Path | bytes, name: str, limits: Limits, careful: bool = False) -> list[PageReading]:
-    """A picture file as one page, or two for a photo of two.
+def count_pages(path: Path, name: str, limits: Limits) -> int:
+    """1, and for a TIFF the number of its pages: scanners put a whole pile into one.
+
+    Raises UnreadableError: "too_many_pages", and as `read` does; and OSError.
+    """
+    from app.intake.pictures.load import count_frames
+
+    count = count_frames(path, name, limits)
+    if count > limits.pages:
+        raise too_many_pages(name, count, limits)
+    return count
+
+
+def read(
+    source: Path | bytes, name: str, limits: Limits, careful: bool = False, number: int = 1
+) -> list[PageReading]:
+    """A picture file as one page, or two for a photo of two; of a TIFF of several pages the one of that number.
 
     Raises UnreadableError: "type", "broken", "empty", "too_big", "needs_ocr" where text recognition is missing.
     """
@@ -23,7 +38,9 @@ def read(source: Path | bytes, name: str, limits: Limits, careful: bool = False)
         raise no_recognition(name)
     from app.intake.pictures.load import open_picture
 
-    image = open_picture(source, name, limits)
+    if number != 1 and not (isinstance(source, Path) and 1 <= number <= count_pages(source, name, limits)):
+        raise no_such_page(name, number)
+    image = open_picture(source, name, limits, number - 1)
     from app.intake.pictures.read import read_picture  # takes its time, and a broken picture needs none of it
 
     return read_picture(image, name, limits, careful=careful)

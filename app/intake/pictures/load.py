@@ -46,8 +46,9 @@ UNDO = {
 }
 
 
-def open_picture(source: Path | bytes, name: str, limits: Limits) -> Pixels:
-    """The first (or only) picture of a file, upright by its EXIF note, as RGB with its longest side at most LONGEST px.
+def open_picture(source: Path | bytes, name: str, limits: Limits, frame: int = 0) -> Pixels:
+    """One picture of a file, upright by its EXIF note, as RGB with its longest side at most LONGEST px; the first, but
+    `frame`, counted from 0, of a TIFF of several pages.
 
     Reads JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF and, where pillow-heif is installed, HEIC. `name` is shown in the
     sentences. Transparency lies on white; 16 bit are scaled to 8; colour profiles are ignored (a page's ink and paper
@@ -65,7 +66,7 @@ def open_picture(source: Path | bytes, name: str, limits: Limits) -> Pixels:
         warnings.simplefilter(
             "ignore"
         )  # about odd metadata, and large pictures: those have a limit of their own
-        with _header(file, name, limits) as picture:
+        with _header(file, name, limits, frame) as picture:
             try:
                 return _decoded(picture)
             except (MemoryError, UnreadableError):
@@ -76,7 +77,23 @@ def open_picture(source: Path | bytes, name: str, limits: Limits) -> Pixels:
                 raise _broken(name) from error
 
 
-def _header(file: BinaryIO, name: str, limits: Limits) -> Image.Image:
+def count_frames(path: Path, name: str, limits: Limits) -> int:
+    """How many pages a TIFF has; 1 for every other format, whose further pictures are no pages.
+
+    Raises UnreadableError as `open_picture` does, pixels not looked at.
+    """
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _header(file, name, limits, 0) as picture:
+            try:
+                return int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
+            except MemoryError:
+                raise
+            except Exception as error:
+                raise _broken(name) from error
+
+
+def _header(file: BinaryIO, name: str, limits: Limits, frame: int) -> Image.Image:
     """The picture, opened but not decoded, of a size within limits."""
     head = file.read(64)
     file.seek(0)
@@ -87,6 +104,8 @@ def _header(file: BinaryIO, name: str, limits: Limits) -> Image.Image:
     try:
         with _unlimited():
             picture = Image.open(file, formats=_formats(head, name))
+            if frame:
+                picture.seek(frame)
     except (MemoryError, UnreadableError):
         raise
     except Image.UnidentifiedImageError as error:

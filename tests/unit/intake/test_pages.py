@@ -259,6 +259,23 @@ def test_pages_that_do_not_exist(tmp_path: Path, number: int) -> None:
             read_page(written(tmp_path, data), "a", number)
 
 
+def test_a_scanner_s_tiff_has_pages(tmp_path: Path) -> None:
+    photo("1. Paris").save(
+        path := tmp_path / "upload", "TIFF", save_all=True, append_images=[photo("2. Rome"), photo()]
+    )
+    found = inspect(path, "scan.tif")
+    assert (found.pages, found.kind) == (3, "picture")
+    assert solid(read_page(path, "scan.tif", 2)[0].text) == "2.Rome"
+    assert read_page(path, "scan.tif", 3)[0].blank
+    with pytest.raises(UnreadableError, match="no page 4"):
+        read_page(path, "scan.tif", 4)
+    with pytest.raises(UnreadableError) as caught:
+        inspect(path, "scan.tif", Limits(pages=2))
+    assert caught.value.kind == "too_many_pages"
+    photo("x").save(path, "GIF", save_all=True, append_images=[photo("y")])
+    assert inspect(path, "moving.gif").pages == 1, "a moving picture is one page"
+
+
 def test_a_text_upside_down_keeps_its_layer(tmp_path: Path) -> None:
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf(typed(*LINES)))))
     writer.pages[0].rotate(180)
