@@ -180,6 +180,11 @@ async def pages(session: AsyncSession, pile_id: int) -> Sequence[PaperPage]:
     return await all_pages.of_pile(session, pile_id)
 
 
+async def outline(session: AsyncSession, pile_id: int) -> Sequence[PaperPage]:
+    """A pile's pages in order without their words: a long pile is arranged and shown without reading them."""
+    return await all_pages.outline(session, pile_id)
+
+
 async def progress(session: AsyncSession, pile_ids: Collection[int]) -> dict[int, tuple[int, int]]:
     """By pile: how many of its pages are done with (read or failed), and how many there are."""
     done = func.count().filter(PaperPage.state != PageState.WAITING)
@@ -213,7 +218,7 @@ async def arrange(session: AsyncSession, pile: Pile, version: int, bundles: Sequ
     A bundle that is as it was proposed keeps its doubt; what the teacher put together or named has none.
     """
     found = await _current(session, pile, version)
-    rows = await pages(session, found.id)
+    rows = await outline(session, found.id)
     named = [each for bundle in bundles for each in bundle.pages]
     if len(set(named)) != len(named) or not set(named) <= {row.id for row in rows}:
         raise PileError(N_("A page of this split is not in the pile any more. Load the page again."))
@@ -240,7 +245,7 @@ async def settle(session: AsyncSession, pile: Pile, version: int) -> list[Paper]
         raise PileError(
             N_("{count} papers of this pile are still in doubt. Settle them first."), count=len(doubtful)
         )
-    return await make(session, found, await pages(session, found.id))
+    return await make(session, found, await outline(session, found.id))
 
 
 async def undo(

@@ -136,7 +136,7 @@ def line_of(pile: Pile, progress: Mapping[int, tuple[int, int]], now: datetime |
 
 async def board(session: AsyncSession, pile: Pile, class_id: int, change: int | None = None) -> Board:
     """The page of a pile; `change` is the paper to be whose student is being chosen anew."""
-    rows = await piles.pages(session, pile.id)
+    rows = await piles.outline(session, pile.id)
     progress = await piles.progress(session, [pile.id])
     roster = {
         each.id: Person(each.id, each.number, each.name) for each in await classes.students(session, class_id)

@@ -52,7 +52,7 @@ async def arrange(request: web.Request) -> web.StreamResponse:
     form = await form_of(request)
     async with request.app[DATABASE].begin() as db:
         pile = await the_pile(request, db)
-        bundles = _wanted(form, pile_edit.draft_of(pile, await piles.pages(db, pile.id)))
+        bundles = _wanted(form, pile_edit.draft_of(pile, await piles.outline(db, pile.id)))
         await piles.arrange(db, pile, _version(form), bundles)
     await request.app[BUS].publish(PileChanged(pile.assignment_id, pile.id))
     if not is_partial(request):
@@ -100,7 +100,11 @@ async def again(request: web.Request) -> web.StreamResponse:
     form = await form_of(request)
     async with request.app[DATABASE].begin() as db:
         pile = await the_pile(request, db)
-        await piles.split_again(db, pile, _version(form))
+        if pile.state == PileState.READING:
+            # All its pages are read and still no split is proposed: its job was lost, or failed.
+            await piles.split_if_read(db, pile)
+        else:
+            await piles.split_again(db, pile, _version(form))
     await _tell(request, pile)
     return go(request, "pile", id=pile.id)
 

@@ -65,7 +65,7 @@ async def every_page(page: Page, served: Served) -> list[str]:
     pages = ["/", "/account", "/users", "/classes/new", "/pair"]
     pages += [classes[0] + end for end in ("", "/settings", "/import", "/assignments/new")]
     for work in works:
-        ends = ("/scheme", "/scheme/text", "/papers", "/run", "/results")
+        ends = ("/scheme", "/scheme/text", "/papers", "/covers", "/run", "/results")
         pages += [work + end for end in (*ends, "/classroom", "/misconceptions", "/quiz")]
         await page.goto(f"{served.url}{work}/classroom")
         pages += await hrefs(page, "/boards/")

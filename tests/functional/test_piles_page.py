@@ -213,6 +213,8 @@ async def test_splitting_again_and_removing(
     assert (await pile.now()).state == PileState.READING
     said = await page_of(alice, f"/piles/{pile.id}")
     assert "being put together as papers" in said and 'name="do"' not in said
+    # Its job was lost: the button that the page still has asks once more.
+    assert (await alice.post(f"/piles/{pile.id}/again")).url.path == f"/piles/{pile.id}"
     gone = await alice.post(f"/piles/{pile.id}/remove")
     assert "“ann 1.jpg” was removed." in await gone.text()
     assert (await alice.get(f"/piles/{pile.id}")).status == 404
