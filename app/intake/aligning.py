@@ -7,8 +7,9 @@ happen to stand in an old one elsewhere has nothing to do with its place.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import Levenshtein
 
@@ -39,6 +40,45 @@ def realign(old_text: str, words: Sequence[Word], new_text: str) -> tuple[Word, 
     Unchanged words keep box and confidence. Words in place of others share their boxes line by line, by length; words
     put in between stand in the gap. What a person wrote has confidence 1.
     """
+    if not words:
+        return ()
+    first, last = _changed(old_text, words, new_text)
+    # What stands before the first word and behind the last belongs to the changed part.
+    begin = words[first].start if first else 0
+    behind = len(old_text) - words[last - 1].end if last < len(words) else 0
+    moved = len(new_text) - len(old_text)
+    middle = [_shifted(word, -begin) for word in words[first:last]]
+    found = _aligned(
+        old_text[begin : len(old_text) - behind], middle, new_text[begin : len(new_text) - behind]
+    )
+    return (
+        *words[:first],
+        *(_shifted(word, begin) for word in found),
+        *(_shifted(word, moved) for word in words[last:]),
+    )
+
+
+def _changed(old_text: str, words: Sequence[Word], new_text: str) -> tuple[int, int]:
+    """The words (from, behind) that may have changed, with an unchanged one on either side where there is one.
+
+    Most corrections are a few letters: only what lies around them has to be compared.
+    """
+    shorter = min(len(old_text), len(new_text))
+    same = next((at for at in range(shorter) if old_text[at] != new_text[at]), shorter)
+    rest = shorter - same
+    back = next((at for at in range(rest) if old_text[-1 - at] != new_text[-1 - at]), rest)
+    # A word is the same only with the character behind it (before it): more letters might have joined it.
+    first = bisect_left(words, same, key=lambda word: word.end)
+    last = bisect_right(words, len(old_text) - back, key=lambda word: word.start)
+    return max(0, first - 1), min(len(words), last + 1)
+
+
+def _shifted(word: Word, by: int) -> Word:
+    return replace(word, start=word.start + by, end=word.end + by)
+
+
+def _aligned(old_text: str, words: Sequence[Word], new_text: str) -> tuple[Word, ...]:
+    """`realign` without looking for what is the same at both ends."""
     old = list(_atoms_of_words(old_text, words))
     if not old:
         return ()

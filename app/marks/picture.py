@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from app.db import JsonList
 from app.document import Box, Page, Word
 from app.papers.models import PageState, PaperPage
-from app.papers.places import lines, overlaps, places, region, to_document
+from app.papers.places import goes_on, overlaps, places, region, to_document
 
 PDF = "pdf"  # intake.page.By.PDF
 # A PDF's page has no picture, and so no known size, before somebody looks at it: until then it is A4 at 120 dpi.
@@ -238,10 +238,10 @@ def text_layer(page: Page, box: Box, width: int, height: int) -> list[Line]:
 
 
 def _by_line(words: Sequence[Word], text: str) -> list[list[Word]]:
-    """The words in runs, each of which `places.lines` joins to one box."""
+    """The words in runs, each of which is one box to `places.lines`."""
     runs: list[list[Word]] = []
     for word in words:
-        if runs and len(lines([runs[-1][-1], word], text)) == 1:
+        if runs and goes_on(runs[-1][-1], word, text):
             runs[-1].append(word)
         else:
             runs.append([word])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -184,19 +185,24 @@ async def questions(
     answers = await store.answers(session, paper.id)
     history = await store.history(session, [mark.id for mark in marks.values()])
     names = await store.names(session, (m.decided_by for m in marks.values() if m.decided_by))
-    return [
-        question_view(
-            row,
-            marks.get(row.id),
-            answers.get(row.id),
-            history.get(marks[row.id].id, []) if row.id in marks else [],
-            names,
-            user_id,
-            (drafts or {}).get(row.id, Draft()),
-            pictures,
-        )
-        for row in rows
-    ]
+
+    def views() -> list[QuestionView]:
+        return [
+            question_view(
+                row,
+                marks.get(row.id),
+                answers.get(row.id),
+                history.get(marks[row.id].id, []) if row.id in marks else [],
+                names,
+                user_id,
+                (drafts or {}).get(row.id, Draft()),
+                pictures,
+            )
+            for row in rows
+        ]
+
+    # Finding the words of a long paper's answers takes a good part of a second.
+    return await asyncio.to_thread(views) if pictures is not None else views()
 
 
 def question_view(

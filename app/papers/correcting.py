@@ -20,12 +20,13 @@ from app.i18n import N_, ProblemError
 from app.papers import answers, pages, store
 from app.papers.models import PageState, Paper, PaperAnswer, PaperPage, PaperState
 
-LONGEST_PAGE = 50_000  # characters of one page's text; a densely printed A4 page has 6,000
+LONGEST_PAGE = 50_000  # characters of a page whose words have places; a densely printed A4 page has 6,000
+LONGEST_TEXT = 1_000_000  # characters of a text file, which is one page
 READINGS_KEPT = 20
 TEACHER = "teacher"  # intake.page.By.TEACHER
 
 # (old text, its words, new text) -> the new text's words (`app.intake.aligning.realign`)
-Realign = Callable[[str, Sequence[Word], str], Sequence[Word]]
+Realign = Callable[[str, Sequence[Word], str], Awaitable[Sequence[Word]]]
 
 
 class TextError(ProblemError):
@@ -70,13 +71,13 @@ class Correction:
     changes: tuple[AnswerChange, ...] = ()
 
 
-def clean(text: str) -> str:
+def clean(text: str, most: int = LONGEST_PAGE) -> str:
     """A page's text as it is stored: line breaks as one character. Raises TextError for what no page says."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    if len(plain) > LONGEST_PAGE:
+    if len(plain) > most:
         raise TextError(
             N_("The text of a page has at most {most} characters; this one has {count}. Nothing was saved."),
-            most=LONGEST_PAGE,
+            most=most,
             count=len(plain),
         )
     for number, line in enumerate(plain.split("\n"), 1):
@@ -105,10 +106,10 @@ async def correct(
     The earlier reading is kept in `readings`. The paper's text is written anew and its answers are located by `locate`
     (None: there is no scheme). Raises TextError, and PageMovedOnError when `version` is not the page's.
     """
-    text = clean(text)
     page = await _held(session, page_id)
     if page is None:
         return None
+    text = clean(text, LONGEST_PAGE if page.words else LONGEST_TEXT)
     if page.version != version:
         raise PageMovedOnError(
             N_(
@@ -118,7 +119,7 @@ async def correct(
     paper = await store.locked(session, page.paper_id) if page.paper_id is not None else None
     if text == _trimmed(page.text) and page.state == PageState.READ:
         return Correction(page, paper)
-    _write(page, text, realign)
+    await _write(page, text, realign)
     await session.flush()
     if paper is None:
         return Correction(page, None)
@@ -176,12 +177,12 @@ async def _held(session: AsyncSession, page_id: int) -> PaperPage | None:
     return await pages.locked(session, page_id)
 
 
-def _write(page: PaperPage, text: str, realign: Realign) -> None:
+async def _write(page: PaperPage, text: str, realign: Realign) -> None:
     if page.by or page.text:
         earlier = {"by": page.by, "text": page.text, "confidence": page.confidence}
         page.readings = [*page.readings, earlier][-READINGS_KEPT:]
     words = [Word.from_json(each) for each in page.words]
-    page.words = [word.to_json() for word in realign(page.text, words, text)]
+    page.words = [word.to_json() for word in await realign(page.text, words, text)]
     page.text, page.by, page.confidence = text, TEACHER, 1.0
     page.blank = not text.strip()
     page.state, page.problem = PageState.READ, None

@@ -69,12 +69,22 @@ def lines(words: Sequence[Word], text: str) -> list[Box]:
     boxes: list[list[Box]] = []
     before: Word | None = None
     for word in words:
-        if before is not None and _goes_on(before, word, text):
+        if before is not None and goes_on(before, word, text):
             boxes[-1].append(word.box)
         else:
             boxes.append([word.box])
         before = word
     return [Box.around(each) for each in boxes]
+
+
+def goes_on(before: Word, word: Word, text: str) -> bool:
+    """Whether a word stands behind another in the same line."""
+    if "\n" in text[before.end : word.start]:
+        return False
+    one, two = before.box, word.box
+    shared = min(one.y1, two.y1) - max(one.y0, two.y0)
+    lower = min(one.y1 - one.y0, two.y1 - two.y0)
+    return shared >= SAME_LINE * lower and -lower <= two.x0 - one.x1 <= WIDEST_GAP
 
 
 def region(boxes: Iterable[Box]) -> Box:
@@ -168,16 +178,6 @@ def _cut(word: Word, start: int, end: int) -> Word:
         word.box.y1,
     )
     return Word(low, high, box, word.confidence)
-
-
-def _goes_on(before: Word, word: Word, text: str) -> bool:
-    """Whether a word stands behind another in the same line."""
-    if "\n" in text[before.end : word.start]:
-        return False
-    one, two = before.box, word.box
-    shared = min(one.y1, two.y1) - max(one.y0, two.y0)
-    lower = min(one.y1 - one.y0, two.y1 - two.y0)
-    return shared >= SAME_LINE * lower and -lower <= two.x0 - one.x1 <= WIDEST_GAP
 
 
 def _widened(low: float, high: float, margin: float, least: float) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.assignments import convert
 from app.assignments.models import Assignment
 from app.audit.models import Action
-from app.document import Document
+from app.document import Document, Word
 from app.grading.locate import locate
 from app.grading.packing import located_rows
 from app.i18n import ProblemError
@@ -45,9 +45,8 @@ async def save(request: web.Request) -> web.StreamResponse:
         async with request.app[DATABASE].begin() as db:
             page = await the_page(request, db)
             assignment, _ = await assignment_of(request, db, page)
-            done = await correcting.correct(
-                db, page.id, version, text, realign, locator(assignment) if assignment.questions else None
-            )
+            find = locator(assignment) if assignment.questions else None
+            done = await correcting.correct(db, page.id, version, text, aligned, find)
             if done is None:
                 raise web.HTTPNotFound
             outcome = await _graded_again(request, db, assignment, done)
@@ -71,6 +70,11 @@ async def grade_again(request: web.Request) -> web.StreamResponse:
         raise ProblemError(outcome.again.why)
     await request.app[BUS].publish(*events(assignment.id, paper, outcome))
     return await answered(request, paper, (), said(assignment, outcome))
+
+
+async def aligned(old: str, words: Sequence[Word], new: str) -> Sequence[Word]:
+    """`realign`, which takes seconds for a page of which nothing stays, beside the loop."""
+    return await asyncio.to_thread(realign, old, words, new)
 
 
 def locator(assignment: Assignment) -> correcting.Locate:

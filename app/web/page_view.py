@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,8 @@ async def shown(db: AsyncSession, paper: Paper) -> Shown:
     """What can be shown of a paper's pages."""
     rows = await pages.of_paper(db, paper.id)
     fits = bool(rows) and transcript.is_text_of(paper, rows)
-    return Shown(rows, Pictures(rows, paper.unmatched) if fits else None)
+    # Of a long paper this takes a good part of a second, beside the loop.
+    return Shown(rows, await asyncio.to_thread(Pictures, rows, paper.unmatched) if fits else None)
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -83,14 +85,10 @@ async def _view(
 ) -> tuple[PageView, Sequence[int]]:
     """The page, and the ids of all pages that one may turn to from it."""
     if paper is None:
-        pictures = Pictures([page], [])
-        return transcript.pages(Paper(pages=None, unmatched=[]), [page], pictures)[0], [page.id]
+        alone = Paper(pages=None, unmatched=[])
+        return transcript.pages(alone, [page], Pictures([page], []))[0], [page.id]
     found = await shown(db, paper)
-    views = transcript.pages(
-        paper,
-        found.rows,
-        found.pictures or Pictures(found.rows, []),
-        await review.located(db, paper, assignment.questions) if found.pictures else (),
-        only=page.id,
-    )
+    located = await review.located(db, paper, assignment.questions) if found.pictures else ()
+    pictures = found.pictures or Pictures(found.rows, [])
+    views = await asyncio.to_thread(transcript.pages, paper, found.rows, pictures, located, page.id)
     return views[0], [row.id for row in found.rows]

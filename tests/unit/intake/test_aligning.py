@@ -74,6 +74,25 @@ def test_words_at_the_ends_stand_beside_their_neighbours() -> None:
     assert found["flows"].box.x1 > 0.18
 
 
+def test_what_is_written_before_blank_edges_is_placed_too() -> None:
+    old = "\n heat \n"
+    words = [Word(2, 6, Box(0.3, 0.1, 0.4, 0.12))]
+    found = realign(old, words, "well\n heat \nso")
+    assert [(word.start, word.end) for word in found] == [(0, 4), (6, 10), (12, 14)]
+    assert found[1].box == words[0].box
+
+
+def test_a_small_correction_of_a_long_text_leaves_all_else_alone() -> None:
+    old = "one two three " * 500
+    new = old[:3500].replace("three", "3") + "X" + old[3500:]
+    same = {(old_word.box.x0, old_word.box.y0) for old_word in written(old)}
+    found = realign(old, written(old), new)
+    assert all(new[word.start : word.end].strip() for word in found)
+    kept = [word for word in found if (word.box.x0, word.box.y0) in same and word.confidence == 0.7]
+    assert len(kept) > 1200
+    assert found[-1].end == len(new.rstrip())
+
+
 def test_a_deleted_word_takes_no_place_with_it() -> None:
     found = corrected("iron really conducts", "iron conducts")
     assert set(found) == {"iron", "conducts"}
