@@ -12,8 +12,9 @@ from app.document import Word
 from app.intake.pictures.columns import in_order
 from app.intake.pictures.crops import size
 from app.intake.pictures.ocr import Line
+from app.intake.pictures.recogniser import is_wide
 from app.intake.pictures.rows import Row, Segment, middle_of, usual_height
-from app.intake.pictures.words import Placed, is_wide
+from app.intake.pictures.words import Placed
 
 CELL = 1.5  # of the row's height: a wider gap parts cells, a narrower one words
 EMPTY = 1.7  # of the usual distance of rows: from here on an empty line stands between

@@ -66,6 +66,8 @@ def open_session(path: Path) -> InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    # Lines and pages are of any size; plans for each size that was ever seen would be kept: 150 MB after 30 pages.
+    options.enable_mem_pattern = False
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

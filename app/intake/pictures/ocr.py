@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from app.intake.pictures.again import affordable, doubtful, spliced
 from app.intake.pictures.crops import cut, is_upright, size
 from app.intake.pictures.detector import SIDE, Detector, Quad
 from app.intake.pictures.models import find_files
@@ -91,12 +92,20 @@ class Engine:
         if careful or self._tiny is None:
             return self._small.read(crops)
         readings = self._tiny.read(crops)
-        again = _affordable(
-            [index for index, each in enumerate(readings) if not _is_sure(each)], readings, crops
+        doubts = affordable(
+            [
+                (index, span)
+                for index, reading in enumerate(readings)
+                for span in doubtful(reading, crops[index].shape[1])
+            ]
         )
-        for index, reading in zip(again, self._small.read([crops[each] for each in again]), strict=True):
-            if reading.confidence >= readings[index].confidence:
-                readings[index] = reading
+        pieces = [crops[index][:, span.left : span.right] for index, span in doubts]
+        again = self._small.read(pieces)
+        # From the right, so that the places of the glyphs before a piece stay.
+        for (index, span), reading in sorted(
+            zip(doubts, again, strict=True), key=lambda each: -each[0][1].left
+        ):
+            readings[index] = spliced(readings[index], span, reading, crops[index].shape[1])
         return readings
 
 
@@ -104,21 +113,6 @@ class Engine:
 def engine() -> Engine:
     """This process's engine, made when first asked for (0.3 s). Raises UnreadableError where it is not installed."""
     return Engine()
-
-
-def _is_sure(reading: Reading) -> bool:
-    return reading.confidence >= SURE and reading.weakest >= SURE_OF_EACH
-
-
-def _affordable(doubtful: list[int], readings: Sequence[Reading], crops: Sequence[Pixels]) -> list[int]:
-    """The doubtful lines that are read again: all but on pages of very much writing or noise, the worst first."""
-    chosen, width = [], 0
-    for index in sorted(doubtful, key=lambda each: readings[each].confidence):
-        width += crops[index].shape[1]
-        if width > MOST_AGAIN:
-            break
-        chosen.append(index)
-    return chosen
 
 
 def _is_text(line: Line) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from app.intake.pictures.pixels import Pixels
 HEIGHT = 48  # pixels of a line as the models want it
 LEAST_WIDTH = 48
 BATCH = 6  # lines read at once; more is no faster on one thread
+MOST_COLUMNS = (
+    3000  # pixels of lines read at once: the better model tells 18,710 characters apart for every 8 of them
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ class Reading:
         return min((each.confidence for each in self.glyphs if not each.text.isspace()), default=0.0)
 
 
+def is_wide(character: str) -> bool:
+    """Whether a character is one of those written without blanks: Chinese, Japanese, and their punctuation."""
+    return unicodedata.east_asian_width(character[:1] or " ") in "WF"
+
+
 class Recogniser:
     """Reads lines that are HEIGHT pixels high; make one a process and model."""
 
@@ -68,8 +77,7 @@ class Recogniser:
         """One reading a line, in the lines' order; each is RGB of (HEIGHT, any width, 3)."""
         readings = [Reading()] * len(lines)
         order = sorted(range(len(lines)), key=lambda index: lines[index].shape[1])
-        for first in range(0, len(order), BATCH):
-            chosen = order[first : first + BATCH]
+        for chosen in _batches(order, [line.shape[1] for line in lines]):
             for index, reading in zip(chosen, self._read([lines[each] for each in chosen]), strict=True):
                 readings[index] = reading
         return readings
@@ -97,3 +105,15 @@ class Recogniser:
                 text = self._characters[ids[start]]
                 glyphs.append(Glyph(text, min(1.0, float(at)), float(chances[start:end].max())))
         return Reading(tuple(glyphs))
+
+
+def _batches(order: Sequence[int], widths: Sequence[int]) -> Iterator[list[int]]:
+    """Lines of like width together; all are padded to the widest, the last one."""
+    batch: list[int] = []
+    for index in order:
+        if batch and (len(batch) == BATCH or (len(batch) + 1) * widths[index] > MOST_COLUMNS):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

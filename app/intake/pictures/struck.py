@@ -23,14 +23,18 @@ from app.intake.pictures.recogniser import HEIGHT
 from app.intake.pictures.words import Placed
 
 # All in units of the writing's height, if not said otherwise.
-SHORTEST = 1.4  # a stroke; the bars of tt and ff are shorter
+SHORTEST = 2.3  # a stroke; the bars of two letters or characters that run into each other are shorter
 THICKEST = 0.22
 SLANT = 5  # pixels of HEIGHT that a stroke may wander within its shortest length
 ZONE = (0.22, 0.78)  # from the writing's top: where a stroke crosses it out
-BOTH_SIDES = 0.55  # of the stroke's columns have writing above, and as many below
+BOTH_SIDES = 0.45  # of the stroke's columns have writing above, and as many below
 CROSSINGS = 1.0  # letters' strokes that go through it, for each height of its length
 MOST_BEYOND = 1.0  # it goes on outside the writing
 UNBROKEN = 0.97  # of the stroke's columns have ink
+PAPER, DARKEST = 80, 3  # percent of a line's pixels that are darker than its paper, and that are its darkest
+DEEP = 0.62  # of the way from the paper's brightness to the darkest ink's
+TURN = 0.05  # what a step up or down costs beside a column without ink, which costs 1
+STRAIGHT = 1.2  # pixels of HEIGHT that a stroke strays from its curve on average
 COVERED = 0.6  # of a word's width under a stroke: it is crossed out
 SCRIBBLED = 0.62  # of a word's rectangle is ink
 SCRIBBLE_READ = 0.6  # and the recogniser makes this little of it
@@ -63,8 +67,8 @@ def part(line: Line, words: Sequence[Placed], image: Pixels) -> tuple[list[Place
 
 def strokes(crop: Pixels) -> list[Stroke]:
     """The strokes through the middle of a line's writing; the crop is RGB of (HEIGHT, width, 3)."""
-    ink = _ink(crop)
-    top, bottom = _writing(ink)
+    ink = _dark(crop)
+    top, bottom = _writing(_ink(crop))
     high = bottom - top
     if high < HEIGHT / 4:
         return []
@@ -87,6 +91,13 @@ def _ink(crop: Pixels) -> Ink:
     return np.asarray(ink, dtype=bool)
 
 
+def _dark(crop: Pixels) -> Ink:
+    """The ink that is nearly as dark as the line's darkest: between blurred letters that run together it is not."""
+    gray = gray_of(crop).astype(np.float32)
+    paper, darkest = np.percentile(gray, (PAPER, DARKEST))
+    return np.asarray(paper - gray > DEEP * (paper - darkest))
+
+
 def _writing(ink: Ink) -> tuple[int, int]:
     """The rows between which the writing stands."""
     share = np.cumsum(ink.sum(axis=1)) / max(1, int(ink.sum()))
@@ -94,35 +105,42 @@ def _writing(ink: Ink) -> tuple[int, int]:
 
 
 def _path(ink: Ink, region: Ink, start: int) -> Stroke | None:
-    """The course of a stroke through its region, as a parabola; None where no single stroke runs through it."""
+    """The course of a stroke through its region, smoothed; None where no single nearly straight stroke runs through it.
+
+    The way from the left end to the right that leaves the ink least, one row up or down a column at most.
+    """
     wide = region.shape[1]
-    piece = ink[:, start : start + wide] & region
-    columns = np.flatnonzero(piece.any(axis=0))
-    if len(columns) < UNBROKEN * wide:
+    outside = np.where(ink[:, start : start + wide] & region, 0.0, 1.0)
+    cost, came = outside[:, 0], np.zeros((wide, HEIGHT), np.int8)
+    for column in range(1, wide):
+        options = np.full((3, HEIGHT), np.inf)
+        options[1] = cost
+        options[0, 1:] = cost[:-1] + TURN
+        options[2, :-1] = cost[1:] + TURN
+        came[column] = options.argmin(axis=0)
+        cost = options.min(axis=0) + outside[:, column]
+    course = np.empty(wide)
+    row = int(cost.argmin())
+    for column in range(wide - 1, -1, -1):
+        course[column] = row
+        row += int(came[column, row]) - 1 if column else 0
+    off = outside[course.astype(int), np.arange(wide)].mean()
+    smooth = np.polynomial.Polynomial.fit(np.arange(wide), course, 3)(np.arange(wide))
+    if off > 1 - UNBROKEN or np.abs(course - smooth).mean() > STRAIGHT:
         return None
-    numbers = np.arange(HEIGHT)[:, None]
-    middles = (piece * numbers).sum(axis=0)[columns] / piece.sum(axis=0)[columns]
-    curve = np.polynomial.Polynomial.fit(columns, middles, 2)
-    rows = curve(np.arange(wide))
-    # Again, by the ink near the first course: letters' own strokes drew it aside.
-    near = piece & (np.abs(numbers - rows) <= SLANT)
-    columns = np.flatnonzero(near.any(axis=0))
-    if len(columns) < UNBROKEN * wide:
-        return None
-    middles = (near * numbers).sum(axis=0)[columns] / near.sum(axis=0)[columns]
-    rows = np.polynomial.Polynomial.fit(columns, middles, 2)(np.arange(wide))
-    on = _at(ink, start, rows, 0) | _at(ink, start, rows, 1) | _at(ink, start, rows, -1)
-    if on.mean() < UNBROKEN:
-        return None
+    rows = np.convolve(np.pad(course, 4, mode="edge"), np.full(9, 1 / 9), "valid")
     return Stroke(start, start + wide, rows, _thickness(ink, start, rows))
 
 
 def _thickness(ink: Ink, start: int, rows: NDArray[np.float64]) -> float:
-    """The stroke's own: what a quarter of its columns do not exceed, as letters add to the others."""
-    reach = [
-        sum(_at(ink, start, rows, offset).astype(int) for offset in range(-HEIGHT // 4, HEIGHT // 4 + 1))
-    ][0]
-    return float(np.percentile(reach, 25))
+    """The stroke's own, between letters: what a tenth of its columns do not exceed."""
+    reach = _at(ink, start, rows, 0).astype(int)
+    for side in (-1, 1):
+        going = _at(ink, start, rows, 0)
+        for step in range(1, HEIGHT // 4):
+            going = going & _at(ink, start, rows, side * step)
+            reach = reach + going
+    return float(np.percentile(reach, 10))
 
 
 def _at(ink: Ink, start: int, rows: NDArray[np.float64], offset: float) -> Ink:

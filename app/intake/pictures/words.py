@@ -5,7 +5,6 @@ The recogniser tells where the middle of a character is to within a few pixels o
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from app.document import Box
 from app.intake.pictures.ocr import Line
 from app.intake.pictures.pixels import Pixels, gray_of
-from app.intake.pictures.recogniser import HEIGHT, Glyph
+from app.intake.pictures.recogniser import HEIGHT, Glyph, is_wide
 
 RULE = 0.8  # of a line's length: a row of ink this long is a ruled line or an underline, no letter
 TRIM = 0.01  # of a line's ink above and below what counts as its height: specks, neighbours' tails
@@ -47,11 +46,6 @@ def place(line: Line, width: int, height: int) -> list[Placed]:
         box = _on_picture(line, (left, top, right, bottom), width, height)
         placed.append(Placed(text, box, sure, group[0] > 0 and glyphs[group[0] - 1].text.isspace()))
     return placed
-
-
-def is_wide(character: str) -> bool:
-    """Whether a character is one of those written without blanks: Chinese, Japanese, and their punctuation."""
-    return unicodedata.east_asian_width(character) in "WF"
 
 
 def ink_of_line(crop: Pixels) -> NDArray[np.bool_]:
