@@ -6,7 +6,7 @@ Too much rather than too little: what is painted over keeps the words of text re
 - every name and number that the caller found in the text (`spans`: `app.grading.masking` knows how to);
 - whatever is one misread character away from a name of three characters or more, or from a number of six or more:
   the pages that are shown to a model are those on which recognition reads badly;
-- where nothing of that was found near the top, the page's header: a name there may not have been read at all.
+- where no field was found, nor a name near the top, the page's header: a name there may not have been read at all.
 
 What this cannot know: a name that was not read, elsewhere than in a field or the header; and handwriting itself.
 """
@@ -22,7 +22,8 @@ from typing import Protocol
 from rapidfuzz.distance import Levenshtein
 
 from app.document import Box, Page
-from app.intake.name_region import TOP, name_boxes
+from app.intake.fields import NAME, NUMBER, fields
+from app.intake.name_region import name_boxes
 from app.intake.page import Struck
 
 SHORTEST_NEAR_NAME = 3  # characters; of two, one misread leaves one, which is everywhere
@@ -71,7 +72,7 @@ def mask_boxes(
     `struck` is what is crossed out on the page: a name may be. `aspect` is the picture's width by its height, for
     margins that are as wide as they are high.
     """
-    fields = [_clipped(box) for box in name_boxes(page, roster)]
+    painted = [_clipped(box) for box in name_boxes(page, roster)]
     found = [*spans, *near_spans(page.text, roster)]
     touched = [
         _with_margin(word.box, aspect)
@@ -79,8 +80,9 @@ def mask_boxes(
         if any(start < word.end and word.start < end for start, end in found)
     ]
     crossed = [_with_margin(each.box, aspect) for each in struck if names_somebody(each.text, roster)]
-    header = [] if any(box.y0 < TOP for box in fields) else [_header(page)]
-    return tuple(sorted(_joined([*fields, *touched, *crossed, *header]), key=lambda box: (box.y0, box.x0)))
+    labelled = any(field.kind in (NAME, NUMBER) for field in fields(page.text))
+    header = [] if labelled or any(box.y0 < 2 * HEADER for box in painted) else [_header(page)]
+    return tuple(sorted(_joined([*painted, *touched, *crossed, *header]), key=lambda box: (box.y0, box.x0)))
 
 
 def near_spans(text: str, roster: Sequence[Pupil]) -> list[Span]:
@@ -215,18 +217,27 @@ def _clipped(box: Box) -> Box:
 
 
 def _joined(boxes: Sequence[Box]) -> list[Box]:
-    """Boxes that touch within one line made into one: a name is one place, not three."""
+    """Boxes that stand mostly in one another, or touch within one line, made into one: a name is one place."""
     joined: list[Box] = []
-    for box in sorted(boxes, key=lambda each: (each.x0, each.y0)):
-        for place, other in enumerate(joined):
-            if box.x0 <= other.x1 and other.x0 <= box.x1 and _same_row(box, other):
-                joined[place] = Box.around((box, other))
-                break
-        else:
-            joined.append(box)
+    for box in boxes:
+        grown = box
+        # What is joined may reach another one.
+        while touching := [other for other in joined if _one_place(grown, other)]:
+            joined = [other for other in joined if other not in touching]
+            grown = Box.around([grown, *touching])
+        joined.append(grown)
     return joined
 
 
-def _same_row(one: Box, other: Box) -> bool:
-    common = min(one.y1, other.y1) - max(one.y0, other.y0)
-    return common >= 0.7 * max(one.y1 - one.y0, other.y1 - other.y0, 1e-6)
+def _one_place(one: Box, other: Box) -> bool:
+    common_x = min(one.x1, other.x1) - max(one.x0, other.x0)
+    common_y = min(one.y1, other.y1) - max(one.y0, other.y0)
+    if common_x < 0 or common_y <= 0:
+        return False
+    low, high = sorted((one.y1 - one.y0, other.y1 - other.y0))
+    inside = common_x * common_y >= 0.6 * min(_area(one), _area(other))
+    return inside or (common_y >= 0.7 * high and low > 0)
+
+
+def _area(box: Box) -> float:
+    return (box.x1 - box.x0) * (box.y1 - box.y0)

@@ -45,14 +45,17 @@ async def check(settings: Settings, ask: bool = False) -> list[Finding]:
         )
     except ProblemError as error:
         return [problem("model", error.text, Text("Mend the settings that begin with LLM_."))]
-    findings = await reach(endpoint)
+    findings = await reach(endpoint, settings.vision_model)
     if ask and findings[0].level is not Level.PROBLEM:
         findings.append(await _ask(settings, endpoint))
     return findings
 
 
-async def reach(endpoint: Endpoint) -> list[Finding]:
-    """Ask for the list of models, which costs nothing; the first finding is about the endpoint itself."""
+async def reach(endpoint: Endpoint, eyes: str = "") -> list[Finding]:
+    """Ask for the list of models, which costs nothing; the first finding is about the endpoint itself.
+
+    `eyes` is the model at the same endpoint that pictures are shown to, "" for none.
+    """
     values = {"host": endpoint.host, "model": endpoint.model}
     timeout = aiohttp.ClientTimeout(total=SECONDS)
     headers = {"Authorization": f"Bearer {endpoint.api_key or KEYLESS}"}
@@ -77,7 +80,9 @@ async def reach(endpoint: Endpoint) -> list[Finding]:
     except (aiohttp.ClientError, OSError, ValueError) as error:
         text = Text("{host} cannot be reached ({error}).", {**values, "error": type(error).__name__})
         return [problem("model", text, advice)]
-    return [_judged(response.status, _models(body), endpoint), *_clock(response.headers, now, endpoint)]
+    models = _models(body)
+    judged = _judged(response.status, models, endpoint)
+    return [judged, *_eyes(models, endpoint, eyes), *_clock(response.headers, now, endpoint)]
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:
@@ -124,6 +129,22 @@ def _judged(status: int, models: set[str], endpoint: Endpoint) -> Finding:
             status=status,
         )
     return ok("model", Text("{host} answers.", values), status=status)
+
+
+def _eyes(models: set[str], endpoint: Endpoint, name: str) -> list[Finding]:
+    """The model that sees pages, where one is set up and the endpoint says what it has."""
+    if not name or not models:
+        return []
+    values = {"host": endpoint.host, "model": name}
+    if name in models:
+        return [ok("model.vision", Text("{host} lists the vision model {model}.", values))]
+    return [
+        warning(
+            "model.vision",
+            Text("{host} does not list the model {model}.", values),
+            Text("Compare VISION_MODEL with its list. Until it answers, pages keep what is recognised here."),
+        )
+    ]
 
 
 def _clock(headers: Mapping[str, str], now: float, endpoint: Endpoint) -> list[Finding]:

@@ -109,6 +109,7 @@ def test_the_field_and_every_name_are_painted_over() -> None:
     seen = shown(read, boxes)
     assert not any(each in seen for each in ("王", "小", "20240306", "李", "雷", "Elizabcth"))
     assert "热 向 冷 走" in seen and "agrees" in seen
+    assert len(boxes) <= 5, "the number's field, two names, one misread; a place is told once"
     assert list(boxes) == sorted(boxes, key=lambda box: (box.y0, box.x0))
     assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes)
 
@@ -120,6 +121,10 @@ def test_the_header_goes_where_no_field_was_read() -> None:
     # A name in an answer says nothing about the header.
     late = page("W@ng Xm", *([""] * 20), "1. 王小明 said", top=HEADER - HIGH)
     assert "W@ng" not in shown(late, mask_boxes(late, CLASS))
+    early = page("W@ng Xm", "", "1. 王小明 said", "2. heat flows", top=HEADER - HIGH)
+    assert "W@ng" in shown(early, mask_boxes(early, CLASS)), "the name stands where a name stands"
+    below = page("W@ng Xm", *([""] * 4), "1. 王小明 said", top=HEADER - HIGH)
+    assert "W@ng" not in shown(below, mask_boxes(below, CLASS))
     [empty] = mask_boxes(Page(1, "", ()), ())
     assert (empty.x0, empty.y0, empty.x1) == (0.0, 0.0, 1.0) and empty.y1 >= HEADER
 

@@ -432,6 +432,14 @@ def test_what_an_endpoint_answers(status: int, models: set[str], level: Level) -
     assert found.level is level and "hidden" not in str(found.to_json())
 
 
+def test_a_vision_model_that_the_endpoint_has_or_not() -> None:
+    endpoint = model.Endpoint("custom", "http://x/v1", "m", "hidden")
+    assert model._eyes({"m", "sees"}, endpoint, "") == []
+    assert model._eyes(set(), endpoint, "sees") == []  # not every endpoint lists its models
+    assert [each.level for each in model._eyes({"m", "sees"}, endpoint, "sees")] == [Level.OK]
+    assert [each.level for each in model._eyes({"m"}, endpoint, "sees")] == [Level.WARNING]
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[]", b'{"data": 3}', b'{"data": [{}]}', b'{"data": [3]}', b"\xff"]
 )
