@@ -6,16 +6,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.intake.pictures.pixels import Gray, Pixels, background_of, gray_of, ink_of, reduced
+from app.intake.pictures.pixels import Gray, Pixels, gray_of, ink_of, reduced
 
 LOOKED_AT = 600  # px of the copy on which it is decided
 SHAPE = (1.15, 1.75)  # width to height of two upright pages beside each other (two of A4: 1.41)
 LEAST = 200  # px: a smaller picture holds no two pages that could be read
 MIDDLE = 0.06  # of the width, to each side, within which the pages part
 FOLD = 0.94  # of the paper's brightness beside it: the shadow in a fold is darker than this
-FOLD_LENGTH = 0.8  # of the height along which the fold is seen
+FOLD_LENGTH = 0.93  # of the sheet's height along which it is seen; a line drawn between columns is shorter
+SLOPES = (0.0, -0.005, 0.005, -0.01, 0.01, -0.015, 0.015, -0.02, 0.02)  # px a row by which it may lean
+PAPER = 0.5  # of the brightest paper: darker rows beside the fold are the table
+SHEET = 0.55  # of the height that has to be paper
+CROSSED = 0.12  # of the rows in which writing may lie on both sides right beside the fold
 EMPTY = 0.002  # of a column that may be ink (specks) where nothing is written
-WIDEST_INK = 0.02  # of the rows in which something may cross the fold, or a staple lie in the gutter
 GUTTER = (
     0.055  # of the width without ink: two margins. The gap between two columns of one page is 0.02 to 0.04
 )
@@ -42,20 +45,42 @@ def parting(image: Pixels) -> int | None:
 
 
 def _fold(gray: Gray, ink: Gray) -> int | None:
-    """The column of a fold: darker than the paper to both sides of it in nearly every row."""
-    width = gray.shape[1]
-    reach = max(4, width // 40)
-    paper = background_of(gray, 5).astype(np.float32)
-    first, last = int(width * (0.5 - MIDDLE)), int(width * (0.5 + MIDDLE))
-    columns = np.arange(first, last)
-    beside = np.minimum(_beside(paper, columns - reach), _beside(paper, columns + reach))
-    seen = (paper[:, columns] < FOLD * beside).mean(axis=0)
-    best = int(seen.argmax())
-    if seen[best] < FOLD_LENGTH:
+    """The column, at half the height, of a fold or a gap: darker than the paper beside it in nearly every row."""
+    reach = max(4, gray.shape[1] // 40)
+    # Closed along the height only: writing goes away, a line down the page stays, however thin.
+    paper = np.asarray(cv2.morphologyEx(gray, cv2.MORPH_CLOSE, np.ones((11, 1), np.uint8)), dtype=np.uint8)
+    best, slope, column = 0.0, 0.0, 0
+    for each in SLOPES:
+        seen, at = _line(_sheared(paper, each).astype(np.float32), reach)
+        if seen > best:
+            best, slope, column = seen, each, at
+    if best < FOLD_LENGTH:
         return None
-    near = np.flatnonzero(seen >= seen[best] - 0.02)
-    column = first + int(np.median(near))
-    return column if _crossed(ink, column, reach) <= 6 * WIDEST_INK else None
+    return column if _crossed(_sheared(ink, slope), column, reach) <= CROSSED else None
+
+
+def _sheared(gray: Gray, slope: float) -> Gray:
+    """Its rows moved so that a line that leans by `slope` px a row stands upright; the middle row stays."""
+    if not slope:
+        return gray
+    height, width = gray.shape
+    matrix = np.array([[1, slope, -slope * height / 2], [0, 1, 0]], dtype=np.float32)
+    moved = cv2.warpAffine(gray, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, dtype=np.uint8)
+
+
+def _line(paper: npt.NDArray[np.float32], reach: int) -> tuple[float, int]:
+    """In what share of the rows the best upright line near the middle is seen, and its column; 0 without paper."""
+    width = paper.shape[1]
+    columns = np.arange(int(width * (0.5 - MIDDLE)), int(width * (0.5 + MIDDLE)))
+    left, right = (_beside(paper, columns + side) for side in (-reach, reach))
+    bright = PAPER * float(np.percentile(paper, 90))
+    sheet = (left > bright) & (right > bright)
+    darker = (paper[:, columns] < FOLD * np.minimum(left, right)) & sheet
+    shares = darker.sum(axis=0) / np.maximum(sheet.sum(axis=0), 1)
+    shares[sheet.mean(axis=0) < SHEET] = 0
+    best = float(shares.max())
+    return best, int(columns[int(np.median(np.flatnonzero(shares >= best - 0.02)))])
 
 
 def _beside(paper: npt.NDArray[np.float32], columns: npt.NDArray[np.int_]) -> npt.NDArray[np.float32]:
