@@ -12,7 +12,7 @@ from app.intake.piles.by_covers import by_covers
 from app.intake.piles.by_fields import by_fields
 from app.intake.piles.by_files import by_files
 from app.intake.piles.checks import (
-    NumberCheck,
+    OrderCheck,
     check_counts,
     check_students,
     cut_by_count,
@@ -45,9 +45,9 @@ def split(pages: Sequence[PileView], roster: Sequence[Enrolled], assignment_id: 
         cut_by_count(heap)
         join_by_count(heap)
         settle(heap.drafts)
-    numbers = NumberCheck(heap.drafts)
+    order = OrderCheck(heap.drafts)
     for draft in heap.drafts:
-        numbers.check(draft)
+        order.check(draft)
     check_students(heap.drafts)
     check_counts(heap.drafts)
     return _split(heap, pages, roster)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rapidfuzz.distance import OSA
+
 from app.i18n import Text
 from app.intake.piles.likeness import Printed, Shingles
 from app.intake.piles.sheets import BLANK_BACK, UNREAD, Draft, Heap, Sheet
@@ -19,6 +21,7 @@ NO_FIRST = Text("No page with a name lies before these pages.")
 HEADLESS = Text("The pile begins with pages without a name: it may have been scanned back to front.")
 TURNED = Text("The pile seems to have been scanned back to front, and its order was turned.")
 EMPTY = Text("The field for the name is empty or could not be read.")
+AFTER = Text("The name on the page behind this paper could not be read; it may belong here.")
 UNSURE = Text("The first page's name was not certain; the pages behind it say {name}.")
 NOTHING = Text("No name was read on any of these pages.")
 ALIKE_ONLY = Text("No name was read; these pages were put together because papers of this pile look alike.")
@@ -79,6 +82,8 @@ def _by_fields(sheets: Sequence[Sheet]) -> Heap:
             assert current is not None
             _continue(current, sheet, style)
         else:
+            if current is not None and begun.doubt is EMPTY and style.repeated:
+                current.note(AFTER)  # the page may be this paper's, whose header could not be read
             heap.drafts.append(begun)
     return heap
 
@@ -124,7 +129,9 @@ def _begun(sheet: Sheet, current: Draft | None, style: _Style) -> Draft | None:
         return Draft("field", [sheet], EMPTY if sheet.match.state == "unknown" else None)
     if sheet.student is not None:
         return None if _goes_on(sheet, current, style, like) else Draft("field", [sheet])
-    if like is False or (like is None and _still(sheet, current)):
+    if like is False or (
+        like is None and (_still(sheet, current) or (style.repeated and _echoes(sheet, current)))
+    ):
         return None
     return Draft("field", [sheet], EMPTY if sheet.match.state == "unknown" else None)
 
@@ -153,6 +160,20 @@ def _still(sheet: Sheet, current: Draft) -> bool:
     if best.name is None:
         return best.number == 0
     return best.name <= 1 or best.hint
+
+
+def _echoes(sheet: Sheet, current: Draft) -> bool:
+    """Whether a page says of nobody for certain what the last one with a field said, but for one character."""
+    last = next((each for each in reversed(current.sheets) if each.said.labels), None)
+    if last is None or current.student is not None:
+        return False
+    names = any(_near(one, other) for one in sheet.said.names for other in last.said.names)
+    numbers = any(_near(one, other) for one in sheet.said.numbers for other in last.said.numbers)
+    return names and (numbers or not (sheet.said.numbers and last.said.numbers))
+
+
+def _near(one: str, other: str) -> bool:
+    return len(one) > 1 and OSA.distance(one, other, score_cutoff=1) <= 1
 
 
 def _continue(current: Draft, sheet: Sheet, style: _Style) -> None:

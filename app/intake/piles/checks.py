@@ -100,43 +100,43 @@ def check_students(drafts: Sequence[Draft]) -> None:
                 draft.note(Text("Several papers of {name} are in this pile.", {"name": same[0].student.name}))
 
 
-class NumberCheck:
-    """Page numbers: they order a paper's pages, and those that contradict are doubted.
+class OrderCheck:
+    """The order of a paper's pages: page numbers make it, and what contradicts is doubted.
 
-    A single misread number is told from a page in the wrong place by what is printed on the pages at that place in
-    other papers.
+    What is printed on the pages at one place of most papers tells a misread number from a page in the wrong place, and
+    shows a page in the wrong place that has no number.
     """
 
     def __init__(self, drafts: Sequence[Draft]) -> None:
-        self._drafts = drafts
-        self._places: dict[int, Printed] = {}
+        self._printed = Printed.by_place([[sheet.shingles for sheet in draft.filled] for draft in drafts])
 
     def check(self, draft: Draft) -> None:
-        """Order the pages of a paper by their numbers; a doubt where the numbers do not run from 1."""
+        """Order the pages of a paper by their numbers; a doubt where the numbers or the print do not run on."""
         filled = draft.filled
         numbers = [sheet.number.number if sheet.number is not None else None for sheet in filled]
         if len(filled) == len(draft.sheets) and None not in numbers and _is_shuffled(numbers):
             order = dict(zip((sheet.view.id for sheet in filled), numbers, strict=True))
             draft.sheets.sort(key=lambda sheet: order[sheet.view.id] or 0)
             return
-        wrong = [
-            at
-            for at, number in enumerate(numbers)
-            if number is not None and number != at + 1 and not self._belongs(filled[at], at)
-        ]
-        if wrong:
+        likes = [self._like(sheet, at) for at, sheet in enumerate(filled)]
+        if any(number not in (None, at + 1) and likes[at] is not True for at, number in enumerate(numbers)):
             said = ", ".join(str(number or "?") for number in numbers[:NAMED_NUMBERS])
             draft.note(Text("The page numbers of this paper do not run on: {numbers}.", {"numbers": said}))
+        for at, like in enumerate(likes):
+            other = self._place(filled[at]) if like is False else None
+            if other is not None:
+                values = {"page": at + 1, "other": other + 1}
+                draft.note(Text("Page {page} of this paper looks like page {other} of the others.", values))
         self._check_total(draft, filled)
 
-    def _belongs(self, sheet: Sheet, at: int) -> bool:
+    def _like(self, sheet: Sheet, at: int) -> bool | None:
         """Whether a page looks like those at this place of other papers."""
-        if at not in self._places:
-            papers = [draft.filled for draft in self._drafts]
-            here = [paper[at] for paper in papers if len(paper) > at]
-            there = [each for paper in papers for place, each in enumerate(paper) if place != at]
-            self._places[at] = Printed([each.shingles for each in here], [each.shingles for each in there])
-        return self._places[at].like(sheet.shingles) is True
+        return self._printed[at].like(sheet.shingles)
+
+    def _place(self, sheet: Sheet) -> int | None:
+        """The place of other papers at which pages look like this one."""
+        places = [at for at in range(len(self._printed)) if self._like(sheet, at) is True]
+        return places[0] if places else None
 
     def _check_total(self, draft: Draft, filled: Sequence[Sheet]) -> None:
         totals = Counter(

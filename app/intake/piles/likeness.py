@@ -33,13 +33,29 @@ class Printed:
     """What some pages share and others do not; `known` is False when they share too little to tell."""
 
     def __init__(self, pages: Sequence[Shingles], others: Sequence[Shingles] = ()) -> None:
-        count, elsewhere = _count(pages), _count(others)
+        self._settle(_count(pages), len(pages), _count(others), len(others))
+
+    @classmethod
+    def by_place(cls, papers: Sequence[Sequence[Shingles]]) -> list[Printed]:
+        """What is printed on the first pages of papers, on the second ones, and so on."""
+        everywhere = _count(page for paper in papers for page in paper)
+        total = sum(map(len, papers))
+        found = []
+        for place in range(max(map(len, papers), default=0)):
+            here = [paper[place] for paper in papers if len(paper) > place]
+            count = _count(here)
+            printed = cls.__new__(cls)
+            printed._settle(count, len(here), everywhere - count, total - len(here))
+            found.append(printed)
+        return found
+
+    def _settle(self, count: Counter[str], pages: int, elsewhere: Counter[str], others: int) -> None:
         self._shared = frozenset(
             each
             for each, times in count.items()
-            if times >= SHARED * len(pages) and elsewhere[each] <= ELSEWHERE * len(others)
+            if times >= SHARED * pages and elsewhere[each] <= ELSEWHERE * others
         )
-        self.known = len(pages) >= LEAST_PAGES and len(self._shared) >= LEAST_SHINGLES
+        self.known = pages >= LEAST_PAGES and len(self._shared) >= LEAST_SHINGLES
 
     def share(self, page: Shingles) -> float:
         """How much of what is printed a page shows, 0 to 1; 0 when nothing is known."""

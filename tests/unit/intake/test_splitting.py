@@ -224,6 +224,24 @@ def test_strangers_in_a_pile_are_asked() -> None:
     assert shape(found) == [("王小明", (1, 2)), (None, (3, 4)), ("李娜", (5, 6))]
 
 
+def test_a_stranger_s_pages_stay_together() -> None:
+    header = "姓名：孙七七 学号：19990001\n"
+    own = [text for pupil in (WANG, LI) for text in (head(pupil), f"姓名：{pupil.name}\n{more(2)}")]
+    found = done(*own, header + "甲乙丙", header.replace("七七", "七匕") + "丁", header + "戊")
+    assert [bundle.pages for bundle in found.bundles] == [(1, 2), (3, 4), (5, 6, 7)]
+    assert found.bundles[2].match == "unknown"
+
+
+def test_an_unreadable_header_puts_the_paper_before_it_in_doubt_too() -> None:
+    own = [text for pupil in (WANG, LI) for text in (f"姓名：{pupil.name}\n甲", f"姓名：{pupil.name}\n乙")]
+    found = done(*own, "姓名：~~~\n丙")
+    assert shape(found) == [("王小明", (1, 2)), ("李娜", (3, 4)), (None, (5,))]
+    assert ["", "may belong here", "could not be read"] == [
+        said if said in doubt else doubt
+        for said, doubt in zip(("", "may belong here", "could not be read"), doubts(found), strict=True)
+    ]
+
+
 def test_two_that_one_misreading_confuses_are_settled_by_having_a_paper_each() -> None:
     twins = (Pupil(1, "20240301", "张伟"), Pupil(2, "20240302", "张伟"), LI)
     both = split(views(head(twins[0]), head(twins[1]), head(LI)), twins, ASSIGNMENT)
@@ -262,6 +280,14 @@ def test_page_numbers_that_contradict_are_doubted(numbers: tuple[int, ...]) -> N
     found = done(*numbered(*numbers))
     assert len(found.bundles) == 1
     assert "page" in doubts(found)[0]
+
+
+def test_a_page_in_the_wrong_place_is_seen_by_its_print() -> None:
+    third = "三、作文 以我的家乡为题写一篇文章\n3. 从前"
+    pages = [text for pupil in CLASS for text in (head(pupil), more(2), third)]
+    assert done(*pages).certain()
+    pages[4], pages[5] = pages[5], pages[4]
+    assert doubts(done(*pages)) == ["", "Page 2 of this paper looks like page 3 of the others.", "", ""]
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
