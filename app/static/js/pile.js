@@ -75,9 +75,20 @@
   document.addEventListener("htmx:after:request", (event) => {
     const status = event.detail?.ctx?.response?.status;
     // What was refused was asked of a pile that is not there any more: show what is.
-    if (status === 409) { own = null; document.getElementById("pile-renew").dispatchEvent(new Event("renew")); }
+    if (status === 409) { own = null; later(); }
     else if (status >= 400) own = null;
   });
+
+  // What the stream tells: the board is asked for a little later, as many signs come at once, and our own change is
+  // answered before; never under a page that is dragged.
+  let soon = 0;
+  function renew() {
+    soon = 0;
+    if (moving || form().classList.contains("htmx-request")) later();
+    else document.getElementById("pile-renew").dispatchEvent(new Event("renew"));
+  }
+  function later() { soon = soon || setTimeout(renew, 700); }
+  document.getElementById("pile-stream").addEventListener("pile", later);
 
   // --- Focus: one page is a tab stop, arrows lead to the others --------------------------------------------------
 
