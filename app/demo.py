@@ -3,6 +3,8 @@
 Each class comes in one transaction with its papers and their jobs, so that an interrupted start leaves whole classes
 only, and the next one loads what is missing. The class in the server's language begins to be graded at once, to be
 watched; the other waits for the teacher to press start. The sign-in is kept in VAR_DIR, readable by its owner only.
+
+Where text recognition is installed, each class gets a further assignment: a scan of several pupils' papers, or photos.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select, text
@@ -28,9 +31,10 @@ from app.audit.models import Action
 from app.classes.models import Class, ClassTeacher, Student
 from app.db import Database
 from app.i18n import N_, ProblemError, Text
+from app.intake.inspection import recognises
 from app.intake.roster import read_roster
 from app.marks import runs
-from app.papers import files
+from app.papers import files, piles
 from app.papers import service as papers
 from app.scheme.parse import parse_scheme
 from app.settings import Settings
@@ -38,6 +42,7 @@ from app.storage import Storage
 
 FOLDER = Path(__file__).parents[1] / "demo"
 CLASSES = ("zh-physics", "en-science")
+PHOTOGRAPHED = "photographed"  # the folder of a class's scans and photos
 SIGN_IN = "demo-sign-in"
 USERNAME = "teacher"
 LETTERS = "bcdfghjkmnpqrstvwxyz"  # no vowels: no words; no l: it looks like 1
@@ -89,6 +94,14 @@ async def load_async(settings: Settings, database: Database, storage: Storage) -
             await _load_class(session, storage, user, FOLDER / name, settings.language)
         kept = replace(kept, loaded=(*kept.loaded, name))
         _keep(path, kept)
+    for name in CLASSES if recognises() else ():
+        if f"{name}/{PHOTOGRAPHED}" in kept.loaded:
+            continue
+        async with database.begin() as session:
+            await _lock(session)
+            await _load_photographed(session, storage, user, FOLDER / name)
+        kept = replace(kept, loaded=(*kept.loaded, f"{name}/{PHOTOGRAPHED}"))
+        _keep(path, kept)
     return said
 
 
@@ -136,17 +149,18 @@ async def _free_name(session: AsyncSession) -> str:
 
 async def _owns_demo(session: AsyncSession, user: User) -> bool:
     names = [json.loads((FOLDER / name / "class.json").read_text("utf-8"))["name"] for name in CLASSES]
-    return any([await _owned(session, user, name) for name in names])
+    return any([await _owned(session, user, name) is not None for name in names])
 
 
-async def _owned(session: AsyncSession, user: User, name: str) -> bool:
-    """Whether a user owns a class of this name."""
+async def _owned(session: AsyncSession, user: User, name: str) -> Class | None:
+    """The class of this name that a user owns."""
     found = (
-        select(Class.id)
+        select(Class)
         .join(ClassTeacher, ClassTeacher.class_id == Class.id)
         .where(Class.name == name, ClassTeacher.user_id == user.id, ClassTeacher.owner)
     )
-    return await session.scalar(found.limit(1)) is not None
+    klass: Class | None = await session.scalar(found.limit(1))
+    return klass
 
 
 async def _load_class(
@@ -154,7 +168,7 @@ async def _load_class(
 ) -> None:
     """One class with roster, assignment and papers; nothing when the user has it."""
     about = json.loads((folder / "class.json").read_text("utf-8"))
-    if await _owned(session, user, about["name"]):
+    if await _owned(session, user, about["name"]) is not None:
         return
     klass = Class(name=about["name"], language=about["language"])
     session.add(klass)
@@ -169,14 +183,51 @@ async def _load_class(
         session, klass, user.id, about["assignment"], parse_scheme(scheme), scheme
     )
     for path in sorted((folder / "papers").iterdir()):
-        spooled, sha256, size = await storage.receive(_bytes(path), 2**30)
-        await files.hold(session, sha256)
-        stored = await storage.keep(spooled, sha256)
-        await papers.receive(
-            session, assignment.id, user.id, path.name, papers.File(stored.key, sha256, size)
-        )
+        file = await _stored(session, storage, path)
+        await papers.receive(session, assignment.id, user.id, path.name, file)
     if about["language"] == language:
         await _start(session, assignment, user)
+
+
+async def _load_photographed(session: AsyncSession, storage: Storage, user: User, folder: Path) -> None:
+    """The class's assignment of scans and photos, with the same scheme; nothing when it is there, or the class no more.
+
+    Photos are one pile; a scan becomes one when it is read.
+    """
+    about = json.loads((folder / "class.json").read_text("utf-8"))
+    klass = await _owned(session, user, about["name"])
+    if klass is None or await _has(session, klass, about["photographed"]):
+        return
+    scheme = (folder / "scheme.md").read_text("utf-8")
+    assignment = await assignments.create(
+        session, klass, user.id, about["photographed"], parse_scheme(scheme), scheme
+    )
+    # Behind the other one, which is what a visitor is to see first.
+    assignment.created_at = datetime.now(UTC) - timedelta(days=1)
+    token = secrets.token_hex(16)
+    pile = None
+    for path in sorted((folder / PHOTOGRAPHED).iterdir()):
+        file = await _stored(session, storage, path)
+        if path.suffix == ".pdf":
+            await papers.receive(session, assignment.id, user.id, path.name, file)
+        else:
+            pile = await piles.join(session, assignment.id, user.id, token, path.name)
+            await piles.add_file(session, pile, path.name, file)
+    if pile is not None:
+        await piles.close(session, pile)
+
+
+async def _has(session: AsyncSession, klass: Class, title: str) -> bool:
+    """Whether a class has an assignment of this title."""
+    found = select(Assignment.id).where(Assignment.class_id == klass.id, Assignment.title == title)
+    return await session.scalar(found.limit(1)) is not None
+
+
+async def _stored(session: AsyncSession, storage: Storage, path: Path) -> papers.File:
+    spooled, sha256, size = await storage.receive(_bytes(path), 2**30)
+    await files.hold(session, sha256)
+    stored = await storage.keep(spooled, sha256)
+    return papers.File(stored.key, sha256, size)
 
 
 async def _start(session: AsyncSession, assignment: Assignment, user: User) -> None:

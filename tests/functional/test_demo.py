@@ -17,7 +17,7 @@ from app.classes.models import Class, Student
 from app.db import Database
 from app.i18n import ProblemError, Text
 from app.marks.models import Run
-from app.papers.models import Paper
+from app.papers.models import Paper, PaperPage, Pile
 from app.settings import Settings
 from app.storage import Storage
 from tests import factories
@@ -41,7 +41,7 @@ async def counts(db: Database) -> dict[str, int]:
     return found
 
 
-WHOLE = {"classes": 2, "students": 31, "papers": 27, "runs": 1, "users": 1, "read": 27, "grade": 13}
+WHOLE = {"classes": 2, "students": 31, "papers": 28, "runs": 1, "users": 1, "read": 28, "grade": 13}
 
 
 async def signs_in(db: Database, said: Text) -> bool:
@@ -73,6 +73,35 @@ async def test_the_class_of_the_servers_language_is_graded(
         graded = select(Class.language).join(Assignment, Assignment.class_id == Class.id)
         graded = graded.join(Run, Run.assignment_id == Assignment.id)
         assert (await session.scalars(graded)).all() == ["zh"]
+
+
+async def test_scans_and_photos_have_assignments_of_their_own(
+    settings: Settings, db: Database, storage: Storage
+) -> None:
+    await demo.load_async(settings, db, storage)
+    async with db.begin() as session:
+        works = (await session.scalars(select(Assignment).order_by(Assignment.created_at.desc()))).all()
+        piles = (await session.scalars(select(Pile))).all()
+        pages = (await session.scalars(select(PaperPage).order_by(PaperPage.position))).all()
+        scan = await session.scalar(select(Paper).where(Paper.file_name.like("扫描%")))
+    # Before the photographed ones, whatever was made first: the home page shows the newest first.
+    assert [each.title for each in works[2:]].count("Forces and energy (photographed)") == 1
+    assert {each.id for each in works[:2]} == {1, 2}
+    assert [pile.closed for pile in piles] == [True]
+    assert [page.source_name for page in pages] == ["IMG_4711.jpg", "IMG_4712.jpg", "IMG_4713.jpg"]
+    assert scan is not None
+    assert scan.assignment_id not in {1, 2}
+
+
+async def test_without_text_recognition_nothing_is_photographed(
+    settings: Settings, db: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "recognises", lambda: False)
+    await demo.load_async(settings, db, storage)
+    assert await counts(db) == {**WHOLE, "papers": 27, "read": 27}
+    monkeypatch.undo()
+    await demo.load_async(settings, db, storage)
+    assert await counts(db) == WHOLE
 
 
 async def test_interrupted_half_way(

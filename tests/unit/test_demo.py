@@ -118,9 +118,16 @@ def docx_text(content: bytes) -> str:
 class TestFolder:
     def test_class_file(self, name: str) -> None:
         data = json.loads((DEMO / name / "class.json").read_text(encoding="utf-8"))
-        assert set(data) == {"name", "language", "assignment"}
+        assert set(data) == {"name", "language", "assignment", "photographed"}
         assert data["language"] == name[:2]
-        assert data["name"].strip() and data["assignment"].strip()
+        assert data["name"].strip() and data["assignment"].strip() and data["photographed"].strip()
+        assert data["photographed"] != data["assignment"]
+
+    def test_scans_and_photos_are_small(self, name: str) -> None:
+        found = list((DEMO / name / "photographed").iterdir())
+        assert found
+        assert {path.suffix for path in found} <= {".pdf", ".jpg"}
+        assert sum(path.stat().st_size for path in found) < 1_500_000
 
     def test_scheme_has_every_kind_and_forty_points(self, name: str) -> None:
         entries = scheme_of(name)
