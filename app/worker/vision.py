@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import IntegrityError
 
 from app.classes import store as classes
@@ -39,6 +40,7 @@ from app.scheme.types import Kind, Question
 from app.settings import Settings
 from app.storage import Storage, key_of
 from app.worker.metered import MeteredEyes
+from app.worker.patience import is_away
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +116,8 @@ class Vision:
         except ProblemError as problem:
             why = problem.text
         except Exception as error:
-            log.exception("vision model not asked", page=row.id)
+            known = is_away(error) or isinstance(error, OSError | StorageError)
+            log.warning("vision model not asked", page=row.id, error=type(error).__name__, exc_info=not known)
             why = Text("The vision model was not asked ({error}).", {"error": type(error).__name__})
         kept = Text("The vision model has not read this page: these are text recognition's words alone.")
         return replace(reading, warnings=(*reading.warnings, kept, why))
