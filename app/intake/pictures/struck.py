@@ -31,11 +31,14 @@ BOTH_SIDES = 0.45  # of the stroke's columns have writing above, and as many bel
 CROSSINGS = 1.0  # letters' strokes that go through it, for each height of its length
 MOST_BEYOND = 1.0  # it goes on outside the writing
 UNBROKEN = 0.97  # of the stroke's columns have ink
+THIN = 1.6  # times as thick as the stroke between letters: more is a letter's own ink
+ASIDE = 1.0  # pixels of HEIGHT that the stroke's middle strays from its line
+FOLLOWS = 0.6  # of an end's columns follow the line; other ends are bars of letters
 PAPER, DARKEST = 80, 3  # percent of a line's pixels that are darker than its paper, and that are its darkest
 DEEP = 0.62  # of the way from the paper's brightness to the darkest ink's
 TURN = 0.05  # what a step up or down costs beside a column without ink, which costs 1
 STRAIGHT = 1.2  # pixels of HEIGHT that a stroke strays from its curve on average
-COVERED = 0.6  # of a word's width under a stroke: it is crossed out
+COVERED = 0.7  # of a word's width under a stroke: it is crossed out
 SCRIBBLED = 0.62  # of a word's rectangle is ink
 SCRIBBLE_READ = 0.6  # and the recogniser makes this little of it
 
@@ -81,7 +84,7 @@ def strokes(crop: Pixels) -> list[Stroke]:
     for label in range(1, count):
         start, wide = int(stats[label, cv2.CC_STAT_LEFT]), int(stats[label, cv2.CC_STAT_WIDTH])
         stroke = _path(ink, labels[:, start : start + wide] == label, start)
-        if stroke is not None and _crosses(ink, stroke, top, bottom):
+        if stroke is not None and stroke.end - stroke.start >= length and _crosses(ink, stroke, top, bottom):
             found.append(stroke)
     return found
 
@@ -129,18 +132,49 @@ def _path(ink: Ink, region: Ink, start: int) -> Stroke | None:
     if off > 1 - UNBROKEN or np.abs(course - smooth).mean() > STRAIGHT:
         return None
     rows = np.convolve(np.pad(course, 4, mode="edge"), np.full(9, 1 / 9), "valid")
-    return Stroke(start, start + wide, rows, _thickness(ink, start, rows))
+    return _without_bars(ink, start, rows)
 
 
-def _thickness(ink: Ink, start: int, rows: NDArray[np.float64]) -> float:
-    """The stroke's own, between letters: what a tenth of its columns do not exceed."""
-    reach = _at(ink, start, rows, 0).astype(int)
+def _without_bars(ink: Ink, start: int, rows: NDArray[np.float64]) -> Stroke:
+    """A stroke without the bars of the letters beside it that it ran into: they lie higher or lower, or are no line.
+
+    Its own line is fitted where it runs between letters, in the inner part; the ends are cut to where ink follows it.
+    """
+    middles, lengths = _runs(ink, start, rows)
+    thickness = float(np.percentile(lengths, 10))
+    wide = len(rows)
+    columns = np.arange(wide)
+    thin = lengths <= THIN * thickness + 1
+    inner = thin & (columns >= wide * 0.2) & (columns < wide * 0.8)
+    if inner.sum() < 4:
+        inner = thin
+    line = np.polynomial.Polynomial.fit(columns[inner], middles[inner], 1)(columns)
+    follows = thin & (np.abs(middles - line) <= ASIDE)
+    step = max(4, HEIGHT // 6)
+    first, last = 0, wide
+    while last - first > step and not _mostly(follows[first : first + step], thin[first : first + step]):
+        first += step // 2
+    while last - first > step and not _mostly(follows[last - step : last], thin[last - step : last]):
+        last -= step // 2
+    return Stroke(start + first, start + last, rows[first:last], thickness)
+
+
+def _mostly(follows: Ink, thin: Ink) -> bool:
+    """Whether what is thin in a piece follows the line; nothing thin is no sign of a stroke."""
+    return bool(thin.any() and follows.sum() >= FOLLOWS * thin.sum())
+
+
+def _runs(ink: Ink, start: int, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The middle and the length of the vertical run of ink that a course passes in each column."""
+    on = _at(ink, start, rows, 0)
+    reach = []
     for side in (-1, 1):
-        going = _at(ink, start, rows, 0)
+        going, count = on, np.zeros(len(rows))
         for step in range(1, HEIGHT // 4):
             going = going & _at(ink, start, rows, side * step)
-            reach = reach + going
-    return float(np.percentile(reach, 10))
+            count = count + going
+        reach.append(count)
+    return np.round(rows) + (reach[1] - reach[0]) / 2, reach[0] + reach[1] + on
 
 
 def _at(ink: Ink, start: int, rows: NDArray[np.float64], offset: float) -> Ink:
