@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import random
 from pathlib import Path
 
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
 from app.i18n import Text
 from app.intake.errors import UnreadableError
@@ -37,6 +39,36 @@ def test_damaged_files_are_read_or_refused(reader: str, count: int, tmp_path: Pa
         name, data = case(reader, 2, number)
         came.add(attempt(reader, data, name, tmp_path, number).split(":")[0].split(" ")[0])
     assert came == {"read", "refused"}
+
+
+def smallest_pdf() -> bytes:
+    canvas = Canvas(out := io.BytesIO(), pagesize=(200, 300), pageCompression=0, invariant=1)
+    canvas.drawString(10, 270, "1. Paris")
+    canvas.showPage()
+    canvas.save()
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("reader", "name", "step"),
+    [
+        ("pdf", "smallest.pdf", 1),
+        ("docx", "a.docx", 199),
+        ("text", "german.md", 1),
+        ("text", "utf-16.txt", 1),
+        ("picture", "lossless.webp", 1),
+        ("picture", "a.avif", 3),
+        ("roster", "list.csv", 1),
+        ("roster", "list.xlsx", 17),
+    ],
+)
+def test_files_that_end_anywhere(reader: str, name: str, step: int, tmp_path: Path) -> None:
+    data = smallest_pdf() if name == "smallest.pdf" else samples(reader)[name]
+    came = [attempt(reader, data[:end], name, tmp_path, 1) for end in range(0, len(data), step)]
+    assert came[0].startswith("refused")
+    if reader in ("pdf", "docx"):
+        whole = len(data.rstrip()) - len("%%EOF")  # only its very last mark may be missing
+        assert all(each.startswith("refused") for each in came[: max(0, whole // step)])
 
 
 def test_damages_differ_and_come_back() -> None:
