@@ -18,7 +18,7 @@ from app.i18n import N_, Text
 from app.marks import decide, regrade, store
 from app.marks.models import Mark, MarkChange, MarkState
 from app.marks.picture import Located, Pictures, Quote, Sheet
-from app.marks.segments import Segment, Span, place, segments
+from app.marks.segments import Segment, Span, differing, place, segments
 from app.papers.models import Paper, PaperAnswer
 
 BUTTONS = {0.5: 7, 1.0: 11}  # how many buttons a row has at most, by their step
@@ -369,12 +369,15 @@ def change_view(change: MarkChange, who: str | None) -> ChangeView:
     what = change.what.removeprefix(decide.UNDO)
     found = _CRITERION.fullmatch(what)
     text = Text(_WHAT[f"criterion {found[2]}"], {"number": int(found[1])}) if found else None
+    before, after = _value(what, change.before), _value(what, change.after)
+    if what == decide.ANSWER:
+        before, after = differing(str(change.before or ""), str(change.after or ""))
     return ChangeView(
         at=change.at,
         who=who,
         what=text or Text(_WHAT.get(what, what)),
-        before=_value(what, change.before),
-        after=_value(what, change.after),
+        before=before,
+        after=after,
         undo=undo,
     )
 

@@ -56,3 +56,19 @@ def place(text: str, quote: str, start: int) -> tuple[int, int] | None:
         return None
     found = start if start >= 0 and text.startswith(quote, start) else text.find(quote)
     return (found, found + len(quote)) if found >= 0 else None
+
+
+def differing(before: str, after: str, around: int = 20, most: int = 300) -> tuple[str, str]:
+    """The parts in which two texts differ, with `around` characters on either side, each cut to `most`."""
+    shorter = min(len(before), len(after))
+    same = next((at for at in range(shorter) if before[at] != after[at]), shorter)
+    rest = shorter - same
+    back = next((at for at in range(rest) if before[-1 - at] != after[-1 - at]), rest)
+    start, behind = max(0, same - around), max(0, back - around)
+
+    def part(text: str) -> str:
+        piece = text[start : len(text) - behind]
+        more = "…" if behind or len(piece) > most else ""
+        return f"{'…' if start else ''}{piece[:most]}{more}" or "–"
+
+    return part(before), part(after)

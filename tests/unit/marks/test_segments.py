@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.marks.segments import Span, place, segments
+from app.marks.segments import Span, differing, place, segments
 
 texts = st.text(alphabet=st.sampled_from("ab因为\n<&😀"), max_size=30)
 spans = st.lists(st.builds(Span, st.integers(-3, 35), st.integers(-3, 35), st.integers(1, 4)), max_size=6)
@@ -55,3 +56,25 @@ def test_a_quote_of_an_answer_that_was_read_anew() -> None:
     assert place("iron", "iron", -1) == (0, 4)
     assert place("wood", "iron", 0) is None
     assert place("iron", "", 0) is None
+
+
+A, B = "a" * 20, "b" * 20
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ("same", "same", ("same", "same")),
+        ("", "new", ("–", "new")),
+        ("old", "", ("old", "–")),
+        (
+            "a" * 30 + "x" + "b" * 30,
+            "a" * 30 + "b" * 30,
+            ("…" + "a" * 20 + "x" + "b" * 20 + "…", "…" + "a" * 20 + "b" * 20 + "…"),
+        ),
+        ("aa", "aaa", ("aa", "aaa")),
+        ("x" * 1000, "y", ("x" * 300 + "…", "y")),
+    ],
+)
+def test_only_what_differs_is_shown(before: str, after: str, shown: tuple[str, str]) -> None:
+    assert differing(before, after) == shown
