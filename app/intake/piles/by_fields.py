@@ -53,7 +53,7 @@ def by_fields(sheets: Sequence[Sheet]) -> Heap:
     heap = _by_fields(sheets)
     if len(heap.drafts) > 1 and _headless(heap):
         turned = _by_fields(sheets[::-1])
-        better = not _headless(turned)
+        better = len(turned.drafts) > 1 and len(heap.drafts[-1].filled) == 1 and not _headless(turned)
         heap = turned if better else heap
         for draft in heap.drafts:
             draft.doubt = TURNED if better else (draft.doubt or HEADLESS)

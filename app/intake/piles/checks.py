@@ -13,7 +13,8 @@ MOST = 0.6  # share of papers that have to have the usual number of pages
 LEAST_PAPERS = 3  # papers from which there is a usual number
 NAMED_NUMBERS = 8  # page numbers that a sentence names
 
-TOGETHER = Text("Two papers may lie here: most have {count} pages.")
+SINGLE = Text("Several papers may lie here: most have 1 page.")
+TOGETHER = Text("Several papers may lie here: most have {count} pages.")
 JOINED = Text(
     "The first page's name could not be read; its place and the number of pages say that it belongs here."
 )
@@ -64,7 +65,7 @@ def _belong_together(before: Draft, draft: Draft, count: int) -> bool:
 
 
 def _parts(draft: Draft, count: int) -> list[Draft]:
-    doubt = Text(TOGETHER.message, {"count": count})
+    doubt = Text(TOGETHER.message, {"count": count}) if count > 1 else SINGLE
     parts = [Draft(draft.how, [], doubt, draft.given)]
     for sheet in draft.sheets:
         if not sheet.empty and len(parts[-1].filled) == count:

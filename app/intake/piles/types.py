@@ -68,5 +68,7 @@ class Split:
     missing: tuple[Enrolled, ...] = ()
 
     def certain(self) -> bool:
-        """Whether nothing needs the teacher: every bundle is matched and none is in doubt."""
+        """Whether nothing needs the teacher: every bundle is matched, none is in doubt, and not all was left out."""
+        if self.left_out and not self.bundles:
+            return False
         return all(bundle.match == "matched" and bundle.doubt is None for bundle in self.bundles)
