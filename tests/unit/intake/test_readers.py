@@ -132,6 +132,9 @@ def test_sniff_sees_content_only() -> None:
     assert sniff(b"hello") == "text/plain"
     assert sniff(b"RIFF\x00\x00\x00\x00WEBPVP8 ") == "image/webp"
     assert sniff(b"\x00\x00\x00\x18ftypheic") == "image/heic"
+    assert sniff(b"\x00\x00\x00\x18ftypmif1") == "image/heic"
+    assert sniff(b"\x00\x00\x00\x18ftypavif") == "image/avif"
+    assert sniff(b"\x00\x00\x00\x18ftypisom") == "video/mp4"
     assert sniff(b"BM looks like a word") == "text/plain"
     assert sniff(b"MZ is a word too") == "text/plain"
     assert sniff(b"") is None
