@@ -29,7 +29,7 @@ class Limits:
     recognition_seconds: float = 60.0
     megabytes: int = 1024
     recognition_megabytes: int = 960
-    file_megabytes: int = 64
+    file_megabytes: int = 100
     inflated_megabytes: int = 512
     files: int = 2000
     ratio: int = 200
