@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from app.db import Database
 from app.i18n import Text
-from app.papers import pages, piles
-from app.papers.models import PaperPage, Pile
+from app.papers import piles
+from app.papers.models import PageState, PaperPage, Pile
 from app.papers.piles import Proposed
 from app.papers.service import File
 from tests.functional.papers_help import Work
@@ -51,6 +51,16 @@ class Piled:
         return [*bundles, out]
 
 
+def _row(pile_id: int, place: int, name: str) -> PaperPage:
+    """A page that was read; its text is its file's name."""
+    key = stored(name).key
+    warnings = [Text("This page is blurred.").to_json()] if name == "ann 2.jpg" else []
+    return PaperPage(
+        pile_id=pile_id, position=place * 10, source_key=key, source_name=name, image_key=key, state=PageState.READ,
+        by="ocr", text=name, confidence=0.9, warnings=warnings, blank=name == "blank.jpg",
+    )  # fmt: skip
+
+
 async def make_pile(
     database: Database,
     work: Work,
@@ -65,17 +75,15 @@ async def make_pile(
     """
     async with database.begin() as db:
         pile = await piles.join(db, work.assignment.id, None, "0" * 32, names[0])
-        for name in names:
-            assert await piles.add_file(db, pile, name, stored(name))
-        ids = [row.id for row in await piles.pages(db, pile.id)]
-        for row in (await piles.pages(db, pile.id))[: None if proposed else 3]:
-            warnings = [Text("This page is blurred.").to_json()] if row.source_name == "ann 2.jpg" else []
-            values = {"by": "ocr", "text": row.source_name, "confidence": 0.9, "source_part": 0, "image_key": row.source_key}
-            await pages.keep(
-                db, row.id, [{**values, "warnings": warnings, "blank": row.source_name == "blank.jpg"}]
-            )
+        rows = [_row(pile.id, place, name) for place, name in enumerate(names, 1)]
         if not proposed:
-            await pages.fail(db, ids[3], Text("This page could not be read."))
+            for row in rows[4:]:
+                row.state = PageState.WAITING
+            rows[3].state = PageState.FAILED
+            rows[3].problem = Text("This page could not be read.").to_json()
+        db.add_all(rows)
+        await db.flush()
+        ids = [row.id for row in rows]
         pile.closed = proposed
     made = Piled(database, work, pile.id, ids)
     if proposed:
