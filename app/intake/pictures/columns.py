@@ -7,8 +7,10 @@ lines are (running text fills its column, a table's cells do not).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import median
 
 from app.intake.pictures.rows import Row, Segment, rows_of, usual_height
 
@@ -18,6 +20,12 @@ LINES = 3  # on either side, or it is no column
 NARROWEST = 0.2  # of the text's width: what is narrower are labels in the margin
 FULL = 0.6  # of its column's width that running text fills
 SIDE_BY_SIDE = 0.4  # of the shorter one's height that two columns stand beside each other
+ALIGNED = 2.2  # times as high as a line: a column's lines begin this near to each other, indented ones too
+# What a paper asks for in its head.
+FIELD = re.compile(
+    r"\s*(?:姓\s*名|学\s*号|考\s*号|座\s*号|班\s*级|日\s*期|name|number|no\.|student|class|date|id)(?![a-z])",
+    re.IGNORECASE,
+)
 CANDIDATES = 12  # places that are tried
 
 
@@ -47,7 +55,8 @@ def _split(rows: list[Row]) -> tuple[int, int, float] | None:
         return None
     best: tuple[int, int, float] | None = None
     for x in _candidates(rows, usual_height(segments)):
-        for first, last in _runs(rows, x):
+        for begin, last in _runs(rows, x):
+            first = _below_head(rows, begin, last, x)
             if (best is None or last - first > best[1] - best[0]) and _are_columns(rows[first:last], x):
                 best = (first, last, x)
     return best
@@ -86,6 +95,29 @@ def _runs(rows: list[Row], x: float) -> list[tuple[int, int]]:
                 runs.append((begin, index))
             begin = index + 1
     return runs
+
+
+def _below_head(rows: list[Row], first: int, last: int, x: float) -> int:
+    """The first row of a run that is not of the page's head: name and number side by side are no columns' first lines.
+
+    Such a row has pieces on both sides; they are called name, number and so on, or those on the right begin elsewhere
+    than the column below.
+    """
+    starts = [each.x0 for row in rows[first:last] for each in row if _center(each) >= x]
+    if len(starts) <= LINES:
+        return first
+    usual, height = median(starts), usual_height([each for row in rows[first:last] for each in row])
+    below = first
+    for index in range(first, last):
+        right = [each for each in rows[index] if _center(each) >= x]
+        both = bool(right) and len(right) < len(rows[index])
+        if both and any(FIELD.match(each.text) for each in rows[index]):
+            below = index + 1
+        elif right and abs(right[0].x0 - usual) <= ALIGNED * height:
+            break
+        elif both:
+            below = index + 1
+    return below
 
 
 def _are_columns(rows: list[Row], x: float) -> bool:

@@ -47,12 +47,16 @@ Ink = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A stroke through a line's crop: its columns (from, behind) and its height there, in pixels of the crop."""
+    """A stroke through a line's crop: its columns (from, behind) and its height there, in pixels of the crop.
+
+    `reach` are the columns with what it runs into at its ends.
+    """
 
     start: int
     end: int
     rows: NDArray[np.float64]
     thickness: float
+    reach: tuple[int, int]
 
 
 def part(line: Line, words: Sequence[Placed], image: Pixels) -> tuple[list[Placed], list[Struck]]:
@@ -60,9 +64,12 @@ def part(line: Line, words: Sequence[Placed], image: Pixels) -> tuple[list[Place
     if line.upright or not words:
         return list(words), []
     width = image.shape[1]
-    spans = [
-        _span_on_picture(line, stroke, width) for stroke in strokes(line.crop) if _ends(line, stroke, image)
-    ]
+    found = [stroke for stroke in strokes(line.crop) if _ends(line, stroke, image)]
+    # Nothing of the line beside a stroke can have made it seem longer than it is: then all is crossed out.
+    for whole in ([_on_picture(line, stroke.reach, width)] for stroke in found):
+        if all(_is_under(word.box, whole) for word in words):
+            return [], _joined(words, [True] * len(words))
+    spans = [_on_picture(line, (stroke.start, stroke.end), width) for stroke in found]
     gone = [_is_under(word.box, spans) or _is_scribbled(word, image) for word in words]
     kept = [word for word, out in zip(words, gone, strict=True) if not out]
     return _closed(kept, words), _joined(words, gone)
@@ -156,7 +163,7 @@ def _without_bars(ink: Ink, start: int, rows: NDArray[np.float64]) -> Stroke:
         first += step // 2
     while last - first > step and not _mostly(follows[last - step : last], thin[last - step : last]):
         last -= step // 2
-    return Stroke(start + first, start + last, rows[first:last], thickness)
+    return Stroke(start + first, start + last, rows[first:last], thickness, (start, start + wide))
 
 
 def _mostly(follows: Ink, thin: Ink) -> bool:
@@ -225,14 +232,11 @@ def _runs_out(ink: Ink, row: float) -> bool:
     return bool(ink[low:high, :HEIGHT].any(axis=0).mean() > UNBROKEN)
 
 
-def _span_on_picture(line: Line, stroke: Stroke, width: int) -> tuple[float, float]:
-    """From where to where a stroke goes on the picture, 0 to 1 of its width."""
-    length = line.crop.shape[1]
-    left, right = line.quad[0][0], line.quad[1][0]
-    return (
-        float(left + (right - left) * stroke.start / length) / width,
-        float(left + (right - left) * stroke.end / length) / width,
-    )
+def _on_picture(line: Line, columns: tuple[int, int], width: int) -> tuple[float, float]:
+    """From where to where columns of a line's crop are on the picture, 0 to 1 of its width."""
+    left, right = float(line.quad[0][0]), float(line.quad[1][0])
+    start, end = (left + (right - left) * column / line.crop.shape[1] for column in columns)
+    return start / width, end / width
 
 
 def _is_under(box: Box, spans: Sequence[tuple[float, float]]) -> bool:
