@@ -187,8 +187,8 @@ class Settings(BaseModel):
         default=0,
         ge=0,
         le=64,
-        description="Processes that read pictures by text recognition, in each server or worker; each takes up to 1 GB. "
-        "0: one fewer than there are processors, at least one.",
+        description="Processes that read pictures by text recognition, in each server or worker; each takes up to "
+        "1 GB. 0: one fewer than there are processors, at least one.",
     )
 
     backup_dir: Path | None = Field(

@@ -1,7 +1,7 @@
 """How surely an answer was read: a mark does not stand on writing that text recognition guessed.
 
 A character of an exact answer (a number, a letter) that may be another one changes its mark; a sentence bears some.
-What is below these goes to the teacher, the proposal beside it. Print has hardly a word below 0.8; handwriting has many.
+What is below these goes to the teacher, the proposal beside it. Print has hardly a word below 0.8, handwriting many.
 """
 
 from __future__ import annotations

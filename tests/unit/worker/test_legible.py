@@ -32,7 +32,12 @@ class Read(Legibility):
 
 
 def mark(kind: str, **values: Any) -> QuestionMark:
-    given = {"state": MarkState.GRADED, "points": 2.0, "confidence": 1.0, "criteria": (CriterionMark(0, 2.0),)}
+    given = {
+        "state": MarkState.GRADED,
+        "points": 2.0,
+        "confidence": 1.0,
+        "criteria": (CriterionMark(0, 2.0),),
+    }
     return QuestionMark("1", kind, 2.0, **{**given, **values})
 
 
