@@ -205,7 +205,7 @@ def _by_name(
     best: Likeness[E], others: Sequence[Likeness[E]], most: int
 ) -> tuple[bool, Sequence[Likeness[E]]]:
     if best.name == 0:
-        return True, [other for other in others if other.near or _similar(best.entry.name, other.entry.name)]
+        return True, [other for other in others if other.near]
     close = [other for other in others if (other.name or 0) < LONG_MARGIN or other.hint]
     return most > 0 and best.long, close
 
@@ -277,11 +277,6 @@ def _hints(known: _Known[E], value: str) -> bool:
         for form in known.forms
     )
     return inside or may_be_called(known.entry.name, value)
-
-
-def _similar(one: str, other: str) -> bool:
-    """Whether two students' names are one edit apart, or one inside the other."""
-    return any(_distance(a, b) <= 1 or a in b or b in a for a in name_forms(one) for b in name_forms(other))
 
 
 @lru_cache(maxsize=262144)

@@ -124,6 +124,18 @@ def test_both_together_tell_twins_apart(text: str, place: int) -> None:
     assert match(text, TWINS).entry == TWINS[place]
 
 
+def test_a_misread_number_that_is_exactly_another_student_s_is_a_contradiction() -> None:
+    roster = (WANG, RosterEntry("20240307", "孙七七"))
+    found = match("姓名：王小明 学号：20240307", roster)
+    assert (found.state, found.candidates) == ("doubtful", roster)
+
+
+def test_a_short_name_alone_has_to_be_exact() -> None:
+    roster = (RosterEntry("20240306", "Rob Ray"), JONATHAN)
+    assert match("Name: Rob Ray", roster).entry == roster[0]
+    assert match("Name: R0b Ray", roster).state == "doubtful"
+
+
 def test_short_numbers_have_to_be_exact() -> None:
     roster = (RosterEntry("07", "张伟"), RosterEntry("12", "李娜"))
     assert match("姓名：张伟 学号：07", roster).entry == roster[0]
