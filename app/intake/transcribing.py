@@ -29,7 +29,7 @@ UNREADABLE = "[?]"
 
 SURE = 0.97
 """Confidence of a recognised line that is left as it is. Measured on 336 lines of blurred handwriting-like pages: two
-thirds of those above 0.98 had no wrong character, half of 0.96 to 0.98, one in eight of 0.93 to 0.96, hardly any below."""
+thirds of those above 0.98 had no wrong character, half of 0.96 to 0.98, one in eight of 0.93 to 0.96, few below."""
 
 ALIKE = 0.45  # likeness from which the model's line may replace an unsure one; below it, both are guesses
 SAME_PAGE = 0.35  # share of the recognised letters that the model must have read alike to have seen this page
