@@ -158,7 +158,7 @@ class Settings(BaseModel):
         "Names are painted over first. Empty: no picture leaves.",
     )
     vision_below: float = Field(
-        default=0.85,
+        default=0.93,
         ge=0,
         le=1,
         description="Mean confidence of text recognition, 0 to 1, below which a page is shown to VISION_MODEL.",

@@ -21,9 +21,10 @@ from app.papers.models import MatchState, PageState, Paper, PaperPage, Pile, Pil
 from app.papers.service import File
 
 __all__ = [
-    "Arranged", "PileError", "Proposed", "add_file", "arrange", "close", "close_left", "close_token", "count_open",
-    "for_teacher", "has_file", "join", "locked", "of_file", "open_", "open_ones", "pages", "progress", "propose",
-    "remove", "settle", "settled_ones", "split_again", "split_if_read", "undo",
+    "Arranged", "PileError", "Proposed", "add_file", "arrange", "close", "close_left", "close_token",
+    "count_open", "for_teacher", "has_file", "join", "locked", "of_file", "open_", "open_ones", "pages",
+    "progress", "propose", "remove", "resume_splits", "settle", "settled_ones", "split_again",
+    "split_if_read", "undo",
 ]  # fmt: skip
 
 CLOSE_AFTER = timedelta(seconds=60)  # without a further picture
@@ -114,6 +115,13 @@ async def close_left(session: AsyncSession) -> list[Pile]:
     for pile in piles:
         await close(session, pile)
     return piles
+
+
+async def resume_splits(session: AsyncSession) -> None:
+    """Enqueue the splits that are due and whose jobs were lost; a job that waits or runs has no second one."""
+    found = select(Pile).where(Pile.state == PileState.READING, Pile.closed).order_by(Pile.id)
+    for pile in (await session.scalars(found.with_for_update(skip_locked=True))).all():
+        await split_if_read(session, pile)
 
 
 async def split_if_read(session: AsyncSession, pile: Pile) -> None:

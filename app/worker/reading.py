@@ -78,9 +78,10 @@ class Reader:
         return await self._conclude(paper)
 
     async def close_left(self) -> None:
-        """Close piles whose upload ended without a word; for the worker's mending."""
+        """Close piles whose upload ended without a word, and split those whose split was lost; to be called now and then."""
         async with self._database.begin() as db:
             closed = await piles.close_left(db)
+            await piles.resume_splits(db)
         await self._bus.publish(*(PileChanged(pile.assignment_id, pile.id) for pile in closed))
 
     async def _paper_job(self, paper_id: int, taken: Taken) -> None:

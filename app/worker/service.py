@@ -76,13 +76,13 @@ class Worker:
         self._stopping = asyncio.Event()
         self._recorder = Recorder(database, bus, self._stopping)
         self._gates = Gates(database, self._stopping)
-        process.configure(ocr_processes=settings.ocr_processes or None)
-        self._vision = Vision(settings, database, storage)
-        self._reader = Reader(database, bus, storage, PageKeeper(database, storage), self._vision)
         processors = os.cpu_count() or 2
         self._maths = ProcessPool(max(1, min(4, processors - 1)), MATHS_SECONDS)
         # A model's answers are waited for; the local grader counts in threads that share one interpreter.
         self._model_limit = asyncio.Semaphore(settings.max_parallel_workers)
+        process.configure(ocr_processes=settings.ocr_processes or None)
+        self._vision = Vision(settings, database, storage, self._model_limit)
+        self._reader = Reader(database, bus, storage, PageKeeper(database, storage), self._vision)
         self._local_limit = asyncio.Semaphore(max(2, min(4, processors)))
         self._first_steps = asyncio.Semaphore(PAPERS_BEGINNING)
         self._chat: OpenAIChat | None = None

@@ -264,6 +264,17 @@ async def test_piles_whose_upload_broke_off_are_closed_after_a_while(desk: Desk)
     assert not (await desk.now(new)).closed
 
 
+async def test_a_split_whose_job_was_lost_is_asked_for_again(desk: Desk) -> None:
+    pile = await desk.pile("1.jpg")
+    await desk.read_all(pile)
+    count = text("select count(*) from pgqueuer where convert_from(payload, 'UTF8') like '%pile_id%'")
+    async with desk.db.begin() as session:
+        await session.execute(text("delete from pgqueuer"))
+        for _ in range(2):
+            await piles.resume_splits(session)
+        assert await session.scalar(count) == 1
+
+
 async def test_only_the_class_s_teachers_see_a_pile_and_its_pages(desk: Desk, world: World) -> None:
     pile = await desk.pile("1.jpg")
     (one,) = await desk.ids(pile)
