@@ -128,7 +128,7 @@ def _work(job: dict[str, Any], limits: Limits) -> Any:
     if task == "render":
         return picture_to_json(readers.render_page(path, name, job["number"], limits))
     if task == "layer":
-        found = readers.read_layer(path, name, job["number"], limits)
+        found = readers.read_layer(path, name, job["number"], limits, job.get("doubtful", False))
     else:
         found = readers.recognise_page(path, name, job["number"], limits, job["careful"])
     return None if found is None else [each.to_json() for each in found]

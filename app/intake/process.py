@@ -85,9 +85,7 @@ async def read_page(
     if not (careful and recognises()):
         reply = await readers().run("layer", name, limits, path=str(path), page=number)
     if reply is None:
-        reply = await recognisers().run(
-            "page", name, limits, path=str(path), page=number, careful=careful, urgent=careful
-        )
+        reply = await _recognised(path, name, number, careful, limits)
     return _trusted(lambda: _readings(reply), name, number)
 
 
@@ -155,6 +153,21 @@ def _of_loop() -> _Pools:
         spare = max(1, (os.cpu_count() or 2) - 1)
         _pools[loop] = _Pools(Children(min(4, spare), LIGHT), Children(_ocr_processes or spare, RECOGNISING))
     return _pools[loop]
+
+
+async def _recognised(path: Path, name: str, number: int, careful: bool, limits: Limits) -> Any:
+    """A page by text recognition. Where that breaks down, a layer that was to be compared is better than nothing."""
+    try:
+        return await recognisers().run(
+            "page", name, limits, path=str(path), page=number, careful=careful, urgent=careful
+        )
+    except UnreadableError:
+        if careful:
+            raise  # the page was read before, and stays as it is
+        layer = await readers().run("layer", name, limits, path=str(path), page=number, doubtful=True)
+        if layer is None:
+            raise
+        return layer
 
 
 def _readings(reply: Any) -> list[PageReading]:

@@ -45,14 +45,19 @@ def read_page(
     return recognise_page(path, name, number, limits, careful)
 
 
-def read_layer(path: Path, name: str, number: int, limits: Limits) -> list[PageReading] | None:
-    """The page as far as no text recognition is needed; None where it is (`recognise_page`). Raises as `read_page`."""
+def read_layer(
+    path: Path, name: str, number: int, limits: Limits, doubtful: bool = False
+) -> list[PageReading] | None:
+    """The page as far as no text recognition is needed; None where it is (`recognise_page`). Raises as `read_page`.
+
+    `doubtful`: a PDF's text layer is taken even where it should be compared with what is seen on the page.
+    """
     _, kind = _sort(path, name, limits)
     try:
         if kind == "pdf":
             from app.intake.formats import pdf_reading
 
-            return pdf_reading.read_layer(path, name, number, limits)
+            return pdf_reading.read_layer(path, name, number, limits, doubtful)
         if kind == "docx":
             from app.intake.formats import docx
 

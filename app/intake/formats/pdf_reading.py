@@ -32,9 +32,12 @@ def count_pages(path: Path, name: str, limits: Limits) -> int:
     return opened(path, name, limits, open_pdf).count
 
 
-def read_layer(path: Path, name: str, number: int, limits: Limits) -> list[PageReading] | None:
+def read_layer(
+    path: Path, name: str, number: int, limits: Limits, doubtful: bool = False
+) -> list[PageReading] | None:
     """A page by its text layer, or a blank one; None when it is to be recognised too (`recognise`).
 
+    `doubtful`: a layer that should be compared with what is seen is taken as it is, if it is letters.
     Raises UnreadableError: "broken", "too_long", "needs_ocr" where text recognition is missing; and OSError.
     """
     file = _file(path, name, number, limits)
@@ -44,7 +47,7 @@ def read_layer(path: Path, name: str, number: int, limits: Limits) -> list[PageR
             raise no_recognition(name, (number,), file.count)
         return None
     if layer.text and recognises() and pdf_layer.doubtful(layer.text, look):
-        return None
+        return [layer] if doubtful and not pdf_layer.strange(layer.text) else None
     return [_with_codes(layer, file, name, number, look)]
 
 

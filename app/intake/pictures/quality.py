@@ -16,12 +16,13 @@ LOOKED_AT = 1754  # px: A4 at 150 dpi, the size at which pages are read
 SMALL = 500  # px of the copy on which light is judged
 
 # All four as (nothing is lost, nothing can be read), between which the score falls from 1 to 0.
-# Steepness is the share of the contrast that an edge gains within a px at LOOKED_AT: at a blur of 2.5 px, of 7 px.
-STEEPNESS = (0.17, 0.055)
+# Steepness is the share of the contrast that an edge gains within a px at LOOKED_AT: 0.4 / s at a blur of s
+# px. Where it is low, noise makes up for it: what is blurred by 6 px still has 0.115.
+STEEPNESS = (0.165, 0.085)
 CONTRAST = (0.3, 0.06)  # of the paper's brightness by which strokes are darker
 LONGEST = (1000, 350)  # px: A4 at 85 dpi, at 30 dpi
 BRIGHTNESS = (70.0, 10.0)  # of 255, of the paper
-BLURRED, FAINT, COARSE, DARK = 0.45, 0.35, 0.75, 0.6  # the parts of the score below which it is said
+BLURRED, FAINT, COARSE, DARK = 0.52, 0.35, 0.75, 0.6  # the parts of the score below which it is said
 
 EDGE = 0.18  # of the paper's brightness that an edge rises to be judged
 GRID, CELLS = 8, 14  # the page in GRID x GRID cells, of which so many are looked at
@@ -30,7 +31,8 @@ EDGES = 200  # px of edges below which nothing is said about blur
 CLIPPED = 252  # of 255: overexposed
 GLARE = 0.025  # of the page, clipped, while the rest of the paper is not
 NOT_WHITE = 235  # the paper of a photo is darker than this; that of a scan may be white all over
-PAPER = 0.5  # of the page that has to be like paper: bright, without texture, of little colour
+SHEET = 0.25  # of the picture that has to be bright
+PAPER = 0.5  # of what is bright that has to be like paper: without texture, of little colour
 COLOUR = 120  # of 255, HSV saturation
 FEW_WORDS = 8  # with more of them it is a page, whatever it looks like
 
@@ -164,9 +166,10 @@ def _glare(taken: Pixels) -> bool:
 
 
 def _like_paper(small: Pixels) -> bool:
+    """Whether most of what is bright is plain and colourless, but for its ink; a dark table around it is no matter."""
     gray = gray_of(small)
     paper = background_of(gray, (max(gray.shape) // 40) | 1)
     bright = paper >= 0.5 * float(np.percentile(paper, 95))
     plain = np.abs(gray.astype(np.int16) - paper) <= 0.12 * paper
-    colourless = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)[:, :, 1] <= COLOUR
-    return float((bright & plain & colourless).mean()) >= PAPER
+    colourless = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2HSV))[:, :, 1] <= COLOUR
+    return float(bright.mean()) >= SHEET and float((plain & colourless)[bright].mean()) >= PAPER

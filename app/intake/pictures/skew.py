@@ -12,6 +12,7 @@ LOOKED_AT = 800  # px of the copy on which the angle is found: 0.1 degrees move 
 MOST = 10.0  # degrees; beyond it a page was not meant to be straight
 STEPS = (1.0, 0.25, 0.05)  # degrees between the angles tried, coarse to fine
 LEAST = 0.3  # degrees that are worth a resampling
+LINES = 2.2  # times that they must stand out more than at a usual wrong angle: scattered ink reaches 1.3, writing 3.4
 CLEARER = 1.08  # times that the lines must stand out more than they do unturned
 INK = 0.0006  # of the page: fewer strokes make no line
 WHITE = (255, 255, 255)
@@ -45,14 +46,14 @@ def skew_of(image: Pixels) -> float:
     if rows.size < INK * ink.size:
         return 0.0
     points = (rows.astype(np.float32), columns.astype(np.float32) - ink.shape[1] / 2)
-    best, spread = 0.0, MOST
+    best, spread, usual = 0.0, MOST, 0.0
     for step in STEPS:
         angles = np.arange(best - spread, best + spread + step / 2, step)
         scores = [_sharpness(points, float(angle), ink.shape[0]) for angle in angles]
+        usual = usual or float(np.median(scores))
         best, spread = float(angles[int(np.argmax(scores))]), step
-    if abs(best) > MOST - 0.5 or _sharpness(points, best, ink.shape[0]) < CLEARER * _sharpness(
-        points, 0, ink.shape[0]
-    ):
+    found, unturned = (_sharpness(points, angle, ink.shape[0]) for angle in (best, 0.0))
+    if abs(best) > MOST - 0.5 or found < LINES * usual or found < CLEARER * unturned:
         return 0.0
     return round(best, 2)
 

@@ -10,6 +10,7 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -364,6 +365,35 @@ async def test_whatever_a_child_answers_is_a_reading_or_a_sentence(
     ):
         with pytest.raises(UnreadableError):
             await call
+
+
+async def test_a_layer_is_taken_where_recognition_breaks_down(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, lines in (("text.pdf", ["1. Paris"]), ("drawing.pdf", [])):
+        canvas = Canvas(str(tmp_path / name))
+        for line in lines:
+            canvas.drawString(72, 700, line)
+        for number in range(40):  # strokes, as somebody writes on a tablet
+            stroke = canvas.beginPath()
+            stroke.moveTo(72, 600)
+            for step in range(10):
+                stroke.lineTo(72 + 5 * step, 600 - number - step % 2)
+            canvas.drawPath(stroke)
+        canvas.showPage()
+        canvas.save()
+    real = Children.run
+
+    async def breaks_down(self: Children, task: str, *args: Any, **job: Any) -> Any:
+        if task == "page":
+            raise children.failure("too_long", "x.pdf", 1)
+        return await real(self, task, *args, **job)
+
+    monkeypatch.setattr(Children, "run", breaks_down)
+    assert (await process.read_page(tmp_path / "text.pdf", "x.pdf", 1))[0].text == "1. Paris"
+    for name, careful in (("drawing.pdf", False), ("text.pdf", True)):
+        with pytest.raises(UnreadableError, match="took too long"):
+            await process.read_page(tmp_path / name, "x.pdf", 1, careful=careful)
 
 
 def test_at_least_one_process_recognises() -> None:
