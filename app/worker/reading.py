@@ -78,7 +78,7 @@ class Reader:
         return await self._conclude(paper)
 
     async def close_left(self) -> None:
-        """Close piles whose upload ended without a word, and split those whose job was lost; to be called now and then."""
+        """Close piles whose upload ended without a word, and split those whose job was lost; now and then."""
         async with self._database.begin() as db:
             closed = await piles.close_left(db)
             await piles.resume_splits(db)
