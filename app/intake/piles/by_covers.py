@@ -130,6 +130,7 @@ def _lay_in(heap: Heap, sheet: Sheet) -> None:
         draft.add(sheet, UNREAD)
     elif sheet.empty and (sheet.back or not draft.sheets):
         heap.leave_out(sheet, BLANK_BACK)
+        draft.blanks += bool(draft.sheets)  # the cover sheet's own back is none of the paper
     else:
         draft.add(sheet)
 

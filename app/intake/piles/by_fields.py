@@ -112,6 +112,8 @@ def _style(filled: Sequence[Sheet]) -> _Style:
 def _lay_blank(heap: Heap, current: Draft | None, sheet: Sheet) -> None:
     if current is None or sheet.back:
         heap.leave_out(sheet, BLANK_BACK if sheet.back else Text("A blank page before the first paper."))
+        if current is not None:
+            current.blanks += 1
     else:
         current.add(sheet)
 

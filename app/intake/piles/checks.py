@@ -75,13 +75,17 @@ def _parts(draft: Draft, count: int) -> list[Draft]:
 
 
 def check_counts(drafts: Sequence[Draft]) -> None:
-    """A doubt on papers of another length than most, and on those whose first page needs the length as evidence."""
+    """A doubt on papers of another length than most, and on those whose first page needs the length as evidence.
+
+    A paper whose last pages were handed in blank is as long as the others: its blank pages count where they make it so.
+    """
     usual = usual_count(drafts)
     for draft in drafts:
         count = len(draft.filled)
         if count != usual:
             draft.note(draft.unsure)
-        if usual is not None and count != usual:
+        whole = len(draft.sheets) + draft.blanks
+        if usual is not None and not count <= usual <= whole:
             if count == 1:
                 draft.note(Text("This paper has 1 page, most have {usual}.", {"usual": usual}))
             else:

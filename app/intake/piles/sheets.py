@@ -89,7 +89,7 @@ def _sheet(view: PileView, known: Class[Enrolled]) -> Sheet:
 class Draft:
     """A paper to be. `given`: whose it is by a cover sheet or its files' names, whatever its fields say.
 
-    `unsure` is a doubt that a usual number of pages dispels.
+    `unsure` is a doubt that a usual number of pages dispels; `blanks` the blank backs of it that were left out.
     """
 
     how: How
@@ -97,6 +97,7 @@ class Draft:
     doubt: Text | None = None
     given: Match[Enrolled] | None = None
     unsure: Text | None = None
+    blanks: int = 0
 
     def add(self, sheet: Sheet, doubt: Text | None = None) -> None:
         """One more page, perhaps with a doubt about it."""

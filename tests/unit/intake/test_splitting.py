@@ -204,6 +204,15 @@ def test_a_lost_page_and_two_papers_in_one_are_seen_by_the_count() -> None:
     assert all("Several papers may lie here" in doubt for doubt in doubts(found)[:2])
 
 
+def test_a_paper_that_ends_in_blank_pages_is_not_too_short() -> None:
+    covered = done(WANG, "甲", "乙", LI, "丙", BLANK, ZHANG, "丁", "戊", ZHAO, "己", "庚")
+    assert covered.certain()
+    assert "most have 2" in doubts(done(WANG, "甲", "乙", LI, BLANK, "丙", ZHANG, "丁", "戊"))[1]
+    fields = [text for pupil in CLASS for text in (head(pupil), more(2), more(3))]
+    fields[5] = BLANK  # type: ignore[call-overload]
+    assert doubts(done(*fields)) == ["", "", "", ""]
+
+
 def test_two_papers_of_one_student_are_both_doubted() -> None:
     found = done(head(WANG), more(2), head(LI), more(2), head(WANG), more(2))
     assert doubts(found) == [
