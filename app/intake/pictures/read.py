@@ -16,13 +16,13 @@ from app.intake.pictures import quality, repair, struck
 from app.intake.pictures.codes import Code, find_codes, is_cover
 from app.intake.pictures.encode import picture_of
 from app.intake.pictures.lines import join, segment_of, slope_of
-from app.intake.pictures.ocr import Engine, Line, engine
+from app.intake.pictures.ocr import Engine, Line, engine, texts_of
 from app.intake.pictures.pixels import Pixels, quarter_turned
 from app.intake.pictures.words import Placed, place
 
 UNCERTAIN = 0.8  # confidence below which a line is counted as not read for certain
 # A page that reads worse than TURNED is tried in other directions; another one must read this much better.
-TURNED, BETTER = 0.6, 0.15
+TURNED, BETTER = 0.75, 0.15
 LARGER = 2  # how much a region is enlarged: letters that were too small become large enough
 LARGEST = 2400  # pixels of an enlarged region's longer side
 REGION_SIDE = 1280  # pixels of the picture in which a region's lines are looked for
@@ -75,7 +75,8 @@ def read_region(image: Pixels, box: Box, limits: Limits) -> PageReading:
     scale = min(LARGER, max(1.0, LARGEST / max(piece.shape[:2])))
     size = (round(piece.shape[1] * scale), round(piece.shape[0] * scale))
     piece = np.asarray(cv2.resize(piece, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-    content = _content(engine().read(piece, careful=True, side=REGION_SIDE), piece)
+    lines = texts_of(engine().read(piece, careful=True, side=REGION_SIDE), piece.shape[0], careful=True)
+    content = _content(lines, piece)
     whole = Box(left / width, top / height, right / width, bottom / height)
     return PageReading(
         content.text,
@@ -94,12 +95,12 @@ def _read(
         return _blank(page, done)
     codes = find_codes(page)
     careful = careful and not is_cover(codes)
-    lines = found.read(page, careful)
-    page, lines, degrees = _right_way_up(found, page, lines, careful)
+    page, lines, degrees = _right_way_up(found, page, found.read(page, careful), careful)
     if degrees:
         done = replace(done, rotation=(done.rotation + degrees) % 360)
         codes = find_codes(page)
-    content = _content(_without_codes(lines, codes, page), page)
+    lines = texts_of(_without_codes(lines, codes, page), page.shape[0], careful)
+    content = _content(lines, page)
     judged = quality.assess(page, len(content.words), sharpest, before)
     return PageReading(
         content.text,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.intake.pictures.ocr import engine
+from app.intake.pictures.ocr import engine, texts_of
 from app.intake.pictures.pixels import Pixels
 from app.intake.pictures.struck import part
 from app.intake.pictures.words import place
@@ -22,7 +22,7 @@ def read(image: Pixels) -> tuple[list[str], list[str]]:
     """The texts of the lines from the top down, and what is crossed out."""
     height, width = image.shape[:2]
     texts, gone = [], []
-    for line in sorted(engine().read(image), key=lambda each: each.quad[:, 1].mean()):
+    for line in sorted(texts_of(engine().read(image), height), key=lambda each: each.quad[:, 1].mean()):
         words, crossed = part(line, place(line, width, height), image)
         texts.append("".join((" " if word.spaced else "") + word.text for word in words))
         gone += [each.text for each in crossed]
