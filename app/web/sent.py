@@ -12,7 +12,7 @@ from app.web.forms import path_id, to_int
 from app.web.middleware.headers import for_stream
 from app.web.middleware.sign_in import user_of
 from app.web.pages import render
-from app.web.paper_file import SANDBOX, UNKNOWN, media_type
+from app.web.paper_file import SANDBOX, UNKNOWN, media_type, send
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -55,8 +55,5 @@ async def image(request: web.Request) -> web.StreamResponse:
     )
     response.content_length = size
     await response.prepare(request)
-    await response.write(first)
-    async for chunk in chunks:
-        await response.write(chunk)
-    await response.write_eof()
+    await send(request, response, first, chunks)
     return response
