@@ -21,11 +21,10 @@ SURE_OF_EACH = (
     0.6  # every character of it: one that the tiny model does not know lowers the mean of a long line little
 )
 MOST_AGAIN = 150_000  # pixels of lines' lengths that are read again for one page: 15 to 20 s
-SAMPLE, SAMPLE_SIDE = (
-    8,
-    736,
-)  # lines, and pixels of the picture they are found in, that tell how well a page reads
+# How many lines tell how well a page reads, and the longer side, in pixels, of the picture they are found in.
+SAMPLE, SAMPLE_SIDE = 8, 736
 NOISE = 0.5  # lines read with less are marks, stains and drawings
+TALLEST, FEW = 0.15, 2  # of the picture's height, characters: a circle of this size is no letter o
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,10 @@ class Engine:
         self._tiny = None if files.tiny is None else Recogniser(files.tiny, files.tiny_characters)
 
     def read(self, image: Pixels, careful: bool = False, side: int = SIDE) -> list[Line]:
-        """The lines of text on an RGB picture, in no order.
+        """What may be lines of text on an RGB picture, in no order; `texts_of` leaves out what is none.
 
-        `careful`: the better model reads all and nothing is left out as noise. `side`: the longer side, in pixels, of
-        the picture in which lines are looked for. Raises MemoryError.
+        `careful`: the better model reads all. `side`: the longer side, in pixels, of the picture in which lines are
+        looked for. Raises MemoryError.
         """
         quads = self._detector.find(image, side)
         upright = [is_upright(quad) for quad in quads]
@@ -62,8 +61,7 @@ class Engine:
             cut(image, _lying(quad) if stands else quad) for quad, stands in zip(quads, upright, strict=True)
         ]
         readings = self._read(crops, careful)
-        lines = [Line(*each) for each in zip(quads, readings, crops, upright, strict=True)]
-        return [line for line in lines if line.reading.text.strip() and (careful or _is_text(line))]
+        return [Line(*each) for each in zip(quads, readings, crops, upright, strict=True)]
 
     def readability(self, image: Pixels, lines: Sequence[Line] | None = None) -> float:
         """How well a picture reads the way it lies, 0 to 1: the confidence of its longest lines, by their length.
@@ -115,8 +113,14 @@ def engine() -> Engine:
     return Engine()
 
 
-def _is_text(line: Line) -> bool:
-    return line.reading.confidence >= NOISE
+def texts_of(lines: Sequence[Line], height: int, careful: bool = False) -> list[Line]:
+    """The lines without marks, stains and drawings, on a picture of `height` pixels; `careful`: all with any text."""
+    return [line for line in lines if line.reading.text.strip() and (careful or _is_text(line, height))]
+
+
+def _is_text(line: Line, height: int) -> bool:
+    drawn = size(line.quad)[1] > TALLEST * height and len(line.reading.text.strip()) <= FEW
+    return line.reading.confidence >= NOISE and not drawn
 
 
 def _lying(quad: Quad) -> Quad:
