@@ -21,7 +21,6 @@ NO_FIRST = Text("No page with a name lies before these pages.")
 HEADLESS = Text("The pile begins with pages without a name: it may have been scanned back to front.")
 TURNED = Text("The pile seems to have been scanned back to front, and its order was turned.")
 EMPTY = Text("The field for the name is empty or could not be read.")
-AFTER = Text("The name on the page behind this paper could not be read; it may belong here.")
 UNSURE = Text("The first page's name was not certain; the pages behind it say {name}.")
 NOTHING = Text("No name was read on any of these pages.")
 ALIKE_ONLY = Text("No name was read; these pages were put together because papers of this pile look alike.")
@@ -83,7 +82,7 @@ def _by_fields(sheets: Sequence[Sheet]) -> Heap:
             _continue(current, sheet, style)
         else:
             if current is not None and begun.doubt is EMPTY and style.repeated:
-                current.note(AFTER)  # the page may be this paper's, whose header could not be read
+                begun.behind = current  # the page may be this paper's, whose header could not be read
             heap.drafts.append(begun)
     return heap
 

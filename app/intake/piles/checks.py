@@ -74,6 +74,9 @@ def _parts(draft: Draft, count: int) -> list[Draft]:
     return parts
 
 
+AFTER = Text("The name on the page behind this paper could not be read; it may belong here.")
+
+
 def check_counts(drafts: Sequence[Draft]) -> None:
     """A doubt on papers of another length than most, and on those whose first page needs the length as evidence.
 
@@ -84,6 +87,8 @@ def check_counts(drafts: Sequence[Draft]) -> None:
         count = len(draft.filled)
         if count != usual:
             draft.note(draft.unsure)
+        if draft.behind is not None and not (count == usual == len(draft.behind.filled)):
+            draft.behind.note(AFTER)
         whole = len(draft.sheets) + draft.blanks
         if usual is not None and not count <= usual <= whole:
             if count == 1:

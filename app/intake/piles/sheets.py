@@ -90,6 +90,7 @@ class Draft:
     """A paper to be. `given`: whose it is by a cover sheet or its files' names, whatever its fields say.
 
     `unsure` is a doubt that a usual number of pages dispels; `blanks` the blank backs of it that were left out.
+    `behind` is the paper before it, whose page its first one may be: a usual number of pages of both dispels that.
     """
 
     how: How
@@ -98,6 +99,7 @@ class Draft:
     given: Match[Enrolled] | None = None
     unsure: Text | None = None
     blanks: int = 0
+    behind: Draft | None = None
 
     def add(self, sheet: Sheet, doubt: Text | None = None) -> None:
         """One more page, perhaps with a doubt about it."""

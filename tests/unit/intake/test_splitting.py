@@ -429,3 +429,12 @@ def test_every_page_is_somewhere_once(pages: list[tuple[str, str, bool, bool, st
     assert all(isinstance(bundle, Bundle) and bundle.pages for bundle in found.bundles)
     assert all((bundle.student is not None) == (bundle.match == "matched") for bundle in found.bundles)
     assert not split(made, (), ASSIGNMENT).missing
+
+
+def test_a_nameless_paper_of_the_usual_length_is_asked_alone() -> None:
+    own = [
+        text for pupil in (WANG, ZHANG, LI) for text in (f"姓名：{pupil.name}\n甲", f"姓名：{pupil.name}\n乙")
+    ]
+    found = done(*own, "姓名：~~~\n丙", "姓名：~~~\n丁")
+    assert shape(found)[-2:] == [("李娜", (5, 6)), (None, (7, 8))]
+    assert doubts(found)[:3] == ["", "", ""] and doubts(found)[3]
