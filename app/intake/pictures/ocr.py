@@ -15,7 +15,7 @@ from app.intake.pictures.models import find_files
 from app.intake.pictures.pixels import Pixels
 from app.intake.pictures.recogniser import Reading, Recogniser
 
-# Below these the tiny model is not believed; measured on drawn pages, see docs/reading.md.
+# Below these the tiny model is not believed; measured on drawn pages (benchmarks/paperwork).
 SURE = 0.97  # mean of a line
 SURE_OF_EACH = (
     0.6  # every character of it: one that the tiny model does not know lowers the mean of a long line little
