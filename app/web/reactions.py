@@ -17,6 +17,7 @@ from app.events.schema import (
     GradingStarted,
     MarkChanged,
     PaperChanged,
+    PileChanged,
     PresenceChanged,
     QuizChanged,
     RunChanged,
@@ -41,7 +42,8 @@ PAGES: Mapping[str, Mapping[type[Event], str]] = {
     "run": {
         MarkChanged: CELLS, GradingStarted: CELLS, PaperChanged: CELLS, RunChanged: CELLS, PresenceChanged: MARKS,
     },
-    "papers": {PaperChanged: CELLS, PresenceChanged: MARKS},
+    "papers": {PaperChanged: CELLS, PileChanged: CELLS, PresenceChanged: MARKS},
+    "pile": {PileChanged: "sign pile"},
     "results": {MarkChanged: "sign marks", PaperChanged: "sign marks"},
     "paper": {MarkChanged: "sign marks", PaperChanged: "sign head", PresenceChanged: LINE},
     "quiz": {QuizChanged: "sign quiz"},

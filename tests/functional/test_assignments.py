@@ -163,11 +163,11 @@ async def test_too_large_a_file_keeps_what_was_typed(sign_in: Any, world: World,
     alice = await sign_in(world.alice)
     form = FormData()
     form.add_field("title", "Typed before")
-    form.add_field("file", b"x" * (21 * 2**20), filename="huge.txt")
+    form.add_field("file", b"x" * (101 * 2**20), filename="huge.txt")
     response = await alice.post(f"/classes/{world.klass.id}/assignments/new", data=form)
     assert response.status == 422
     text = await response.text()
-    assert "larger than 20" in text
+    assert "larger than 100" in text
     assert "Typed before" in text
 
 

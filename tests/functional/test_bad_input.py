@@ -184,8 +184,7 @@ REFUSED: dict[str, tuple[str, bytes, str, str]] = {
 KEPT: dict[str, tuple[str, bytes, str, str]] = {
     "encrypted": ("ann.pdf", pdf(password="secret"), "password", "密码"),
     "broken": ("ann.pdf", b"%PDF-1.7\n1 0 obj\n<< broken", "“ann.pdf”", "“ann.pdf”"),
-    "scan": ("ann.pdf", pdf(), "has to be read by text recognition", "需要用文字识别来读取"),
-    "pages": ("ann.pdf", long_pdf(10_000), "has 10000 pages; at most 200", "有 10000 页，最多读取 200 页"),
+    "pages": ("ann.pdf", long_pdf(10_000), "has 10000 pages; at most 600", "有 10000 页，最多读取 600 页"),
 }
 
 

@@ -22,7 +22,17 @@ from app.events.schema import (
     pack,
     unpack,
 )
-from app.web import board_view, channels, live_views, paper_view, presence_view, quiz_stream, stream, watching
+from app.web import (
+    board_view,
+    channels,
+    live_views,
+    paper_view,
+    pile_stream,
+    presence_view,
+    quiz_stream,
+    stream,
+    watching,
+)
 from app.web.pages import APP
 from app.web.reactions import BOARD, BOARDS, PAGES, SCREENS, changes
 
@@ -83,6 +93,7 @@ def test_every_partial_of_a_stream_has_an_event() -> None:
         ((live_views, stream), ("run", "papers", "results")),
         ((paper_view,), ("paper",)),
         ((quiz_stream,), ("quiz",)),
+        ((pile_stream,), ("pile",)),
     ],
 )
 def test_views_react_to_what_is_declared(modules: tuple[ModuleType, ...], views: tuple[str, ...]) -> None:
