@@ -152,7 +152,8 @@
     else dialog.close();
   });
   dialog.addEventListener("cancel", (event) => { if (framing) { event.preventDefault(); frame(false); } });
-  dialog.addEventListener("close", () => { asked++; stage.replaceChildren(); });
+  // The event comes a moment after the closing: by then the next page may have been opened.
+  dialog.addEventListener("close", () => { if (!dialog.open) { asked++; stage.replaceChildren(); } });
 
   const keys = {
     "+": () => zoomTo(zoom * STEP), "=": () => zoomTo(zoom * STEP), "-": () => zoomTo(zoom / STEP), 0: () => zoomTo(1),
