@@ -131,8 +131,13 @@ async def split_if_read(session: AsyncSession, pile: Pile) -> None:
         await jobs.enqueue_split(session, pile.id, pile.version)
 
 
-async def of_file(session: AsyncSession, paper: Paper) -> Pile:
-    """Make a pile of a paper whose file holds several students' pages; the paper itself goes."""
+async def of_file(session: AsyncSession, paper: Paper) -> Pile | None:
+    """Make a pile of a paper whose file holds several students' pages; the paper itself goes.
+
+    None when it was removed meanwhile.
+    """
+    if await store.locked(session, paper.id) is None:
+        return None
     pile = Pile(
         assignment_id=paper.assignment_id,
         uploaded_by=paper.uploaded_by,

@@ -208,10 +208,12 @@ class Reader:
     async def _make_pile(self, paper: Paper) -> None:
         async with self._database.begin() as db:
             pile = await piles.of_file(db, paper)
-            await piles.split_if_read(db, pile)
-        await self._bus.publish(
-            PaperChanged(paper.assignment_id, paper.id), PileChanged(pile.assignment_id, pile.id)
-        )
+            if pile is not None:
+                await piles.split_if_read(db, pile)
+        if pile is not None:
+            await self._bus.publish(
+                PaperChanged(paper.assignment_id, paper.id), PileChanged(pile.assignment_id, pile.id)
+            )
         raise ProblemError(
             N_("“{name}” holds the pages of several students: they are split on the papers page."),
             name=paper.file_name,

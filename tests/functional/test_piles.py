@@ -282,3 +282,12 @@ async def test_only_the_class_s_teachers_see_a_pile_and_its_pages(desk: Desk, wo
         for user, sees in ((world.alice, True), (world.bob, True), (world.charlie, False)):
             assert (await piles.for_teacher(session, pile.id, user.id) is not None) is sees
             assert (await pages.for_teacher(session, one, user.id) is not None) is sees
+
+
+async def test_a_paper_that_was_removed_becomes_no_pile(desk: Desk) -> None:
+    async with desk.db.begin() as session:
+        paper = await factories.paper(session, desk.assignment)
+        await session.delete(paper)
+        await session.flush()
+        assert await piles.of_file(session, paper) is None
+        assert not await session.scalar(select(func.count()).select_from(Pile))
